@@ -1,0 +1,27 @@
+# The outside libraries, under one name each. All are Debian packages: see packaging/debian/control.
+find_package(Threads REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(tl-expected CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(CURL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+find_package(SQLite3 REQUIRED)
+find_package(tomlplusplus 3.3 CONFIG REQUIRED)
+find_package(CLI11 2.1 CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
+find_path(ROBIN_MAP_INCLUDE_DIR tsl/robin_map.h REQUIRED)
+
+# Debian's libasio-dev ships headers only, without a CMake or pkg-config file.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(gs_asio INTERFACE)
+target_include_directories(gs_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(gs_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
+target_link_libraries(gs_asio INTERFACE Threads::Threads)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Asio 1.22 looks for <experimental/coroutine> with clang and would hide its coroutines.
+  target_compile_definitions(gs_asio INTERFACE ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
+endif()

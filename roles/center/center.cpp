@@ -1,0 +1,214 @@
+#include "roles/center/center.hpp"
+
+#include "base/describe.hpp"
+
+namespace gs::center {
+
+namespace {
+
+struct Term {
+    std::uint64_t term = 0;
+    FIELDS(term)
+};
+
+/// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
+constexpr unsigned epoch_bits_in_term = 40;
+
+}  // namespace
+
+Center::Center(RoleContext& context)
+    : loop_{context.loop},
+      bus_{context.bus},
+      persistence_{context.bus, context.metrics},
+      channels_{context.bus, persistence_, context.loop, context.metrics},
+      settle_{context.settings.section("center").integer(
+          "settle_ms", 500, {0, 60'000}, "milliseconds",
+          "a restarted center of a cluster waits this long for links, to learn who is online before it grants logins")},
+      online_gauge_{context.metrics.gauge("gameserver_online_players", "players online in the cluster, as the center counts them")},
+      takeovers_{context.metrics.counter("gameserver_takeovers_total", "connections replaced by a newer login")},
+      gone_{context.metrics.counter("gameserver_center_gone_total", "messages for players who are not online")},
+      timers_{context.loop} {
+    bus_.on<session::Attach>([this](RoleAddress from, session::Attach request) { return attach(from, request); });
+    bus_.on<session::Detached>([this](const cluster::Envelope& envelope, const session::Detached& note) { detach(note, envelope.from); });
+    bus_.on<session::Unloaded>([this](const cluster::Envelope& envelope, const session::Unloaded& note) { unload(note, envelope.from); });
+    bus_.on<session::CountOnline>([this](const cluster::Envelope&, const session::CountOnline&) { return session::Online{online_}; });
+    bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { relay_to_player(envelope); });
+    bus_.on<session::ChannelJoin>([this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
+    bus_.on<session::ChannelLeave>([this](const cluster::Envelope&, const session::ChannelLeave& request) { return channels_.leave(request); });
+    bus_.on<session::ChannelAppend>(
+        [this](RoleAddress, session::ChannelAppend request) { return channels_.append(std::move(request)); });
+    bus_.on<session::ChannelsLeft>([this](const cluster::Envelope& envelope, const session::ChannelsLeft& note) {
+        for (const auto& channel : note.channels) channels_.remove_member(channel, envelope.from, note.player);
+    });
+    bus_.watch([this](const cluster::Instance& instance, bool up) { on_instance(instance, up); });
+}
+
+runtime::Task<> Center::start() {
+    co_await bus_.wait_for(Role::storage);
+    co_await take_term();
+    // Links come up within moments; who they bring is asked before anyone is placed twice.
+    const bool alone = bus_.ready(Role::storage).front().address.node == bus_.address().node;
+    if (term_ > 1 && !alone) co_await runtime::sleep(loop_, settle_);
+    while (learning_ > 0) co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+    ready_ = true;
+    report();
+    timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
+    timers_.every("channels", std::chrono::seconds{1}, [this] { tasks_.spawn(channels_.save(), "save channels"); });
+}
+
+runtime::Task<> Center::stop() {
+    timers_.cancel_all();
+    bus_.announce(false, 0, {});
+    co_await channels_.save();
+}
+
+/// Each run of a center has a term of its own, taken by compare-and-swap.
+runtime::Task<> Center::take_term() {
+    for (;;) {
+        auto record = co_await persistence_.read_record("center", "term");
+        if (!record) {
+            co_await runtime::sleep(loop_, std::chrono::milliseconds{50});
+            continue;
+        }
+        Term term;
+        if (record->version > 0) term = from_json<Term>(record->data).value();
+        ++term.term;
+        storage::Commit commit;
+        commit.records.push_back({"center", "term", record->version, to_json(term)});
+        auto outcome = co_await persistence_.commit(std::move(commit));
+        if (outcome && *outcome == storage::Outcome::ok) {
+            term_ = term.term;
+            co_return;
+        }
+    }
+}
+
+void Center::report() {
+    online_gauge_.set(static_cast<std::int64_t>(online_));
+    bus_.announce(ready_, static_cast<std::uint32_t>(online_), {});
+}
+
+RoleAddress Center::choose_game() const {
+    std::optional<RoleAddress> best;
+    std::uint64_t least = 0;
+    for (const auto& game : bus_.ready(Role::game)) {
+        const auto placed = placed_.find(game.address);
+        const auto load = placed == placed_.end() ? std::uint64_t{game.state.load} : placed->second;
+        if (best && load >= least) continue;
+        best = game.address;
+        least = load;
+    }
+    if (!best) throw Error{Code::unavailable, "no game server is ready right now; try again in a moment"};
+    return *best;
+}
+
+runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attach request) {
+    while (learning_ > 0 || !ready_) co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+    const auto place = players_.find(request.player);
+    const bool known = place != players_.end();
+    const auto game = known ? place->second.game : choose_game();
+    const auto old_gateway = known ? place->second.gateway : std::nullopt;
+    const auto old_epoch = known ? place->second.epoch : ConnectionEpoch{};
+
+    auto& now = players_[request.player];
+    now.epoch = ConnectionEpoch{term_ << epoch_bits_in_term | ++granted_};
+    now.gateway = from;
+    now.game = game;
+    if (!known) ++placed_[game];
+    if (!old_gateway) ++online_;
+    // Raised first, told after: the old side is never waited for.
+    if (old_gateway) {
+        takeovers_.add();
+        session::Kick kick;
+        kick.player = request.player;
+        kick.epoch = old_epoch;
+        kick.code = Code::fenced;
+        kick.reason = "this account logged in somewhere else";
+        bus_.send(*old_gateway, std::move(kick));
+    }
+    session::Attached attached;
+    attached.epoch = now.epoch;
+    attached.game = game;
+    co_return attached;
+}
+
+void Center::detach(const session::Detached& note, RoleAddress from) {
+    const auto place = players_.find(note.player);
+    if (place == players_.end() || place->second.epoch != note.epoch || place->second.gateway != from) return;
+    place->second.gateway.reset();
+    --online_;
+}
+
+void Center::unload(const session::Unloaded& note, RoleAddress from) {
+    const auto place = players_.find(note.player);
+    if (place == players_.end() || place->second.game != from) return;
+    if (place->second.gateway && place->second.epoch != note.epoch) return;  // entering again just now
+    if (place->second.gateway) --online_;
+    players_.erase(place);
+    if (const auto count = placed_.find(from); count != placed_.end() && count->second > 0) --count->second;
+}
+
+void Center::relay_to_player(const cluster::Envelope& envelope) {
+    const auto place = players_.find(PlayerId{envelope.subject});
+    if (place == players_.end() || !place->second.gateway) {
+        gone_.add();
+        return;
+    }
+    bus_.send_raw(*place->second.gateway, session::relay_to_client, envelope.subject,
+                  static_cast<std::uint64_t>(place->second.epoch), envelope.body);
+}
+
+void Center::on_instance(const cluster::Instance& instance, bool up) {
+    const auto role = instance.address.role;
+    if (role != Role::gateway && role != Role::game) return;
+    if (!up) {
+        forget(instance.address);
+    } else {
+        ++learning_;
+        tasks_.spawn(learn(instance.address), "learn");
+    }
+}
+
+runtime::Task<> Center::learn(RoleAddress from) {
+    auto held = co_await bus_.call(from, session::ListPlayers{});
+    --learning_;
+    if (!held) {
+        log::warn("{} did not say who is with it: {}", from, held.error().message());
+        co_return;
+    }
+    for (const auto& player : held->players) learn_player(player, from);
+    if (!held->players.empty()) log::info("{} brought {} players", from, held->players.size());
+}
+
+void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
+    auto& place = players_[held.player];
+    if (place.epoch > held.epoch) return;
+    const bool was_online = place.gateway.has_value();
+    place.epoch = held.epoch;
+    place.game = held.game;
+    if (from.role == Role::gateway) place.gateway = from;
+    if (place.gateway && !was_online) ++online_;
+    for (const auto& channel : held.channels) channels_.add_member(channel, from, held.player);
+}
+
+void Center::forget(RoleAddress gone) {
+    placed_.erase(gone);
+    channels_.remove_gateway(gone);
+    for (auto place = players_.begin(); place != players_.end();) {
+        auto& [player, where] = *place;
+        if (where.gateway == gone) {
+            where.gateway.reset();
+            --online_;
+        }
+        if (where.game != gone) {
+            ++place;
+            continue;
+        }
+        if (where.gateway) --online_;
+        place = players_.erase(place);
+    }
+}
+
+}  // namespace gs::center
+
+GS_ROLE(center, center::Center)

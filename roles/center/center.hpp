@@ -1,0 +1,56 @@
+#pragma once
+// The center: who is online where. Grants connection epochs, places players on games, tells old connections to go, and
+// orders channels. Its table is in memory; after a restart it asks gateways and games who is with them.
+#include <map>
+
+#include "api/role.hpp"
+#include "api/session.hpp"
+#include "api/storage.hpp"
+#include "roles/center/channels.hpp"
+
+namespace gs::center {
+
+class Center final : public Actor {
+public:
+    explicit Center(RoleContext& context);
+
+    runtime::Task<> start() override;
+    runtime::Task<> stop() override;
+
+private:
+    struct Place {
+        ConnectionEpoch epoch{};
+        std::optional<RoleAddress> gateway;  ///< none: the client is gone, the game still holds the player
+        RoleAddress game;
+    };
+
+    runtime::Task<session::Attached> attach(RoleAddress from, session::Attach request);
+    void detach(const session::Detached& note, RoleAddress from);
+    void unload(const session::Unloaded& note, RoleAddress from);
+    void relay_to_player(const cluster::Envelope& envelope);
+    void on_instance(const cluster::Instance& instance, bool up);
+    runtime::Task<> learn(RoleAddress from);
+    void learn_player(const session::HeldPlayer& held, RoleAddress from);
+    void forget(RoleAddress gone);
+    [[nodiscard]] RoleAddress choose_game() const;
+    runtime::Task<> take_term();
+    void report();
+
+    runtime::Loop& loop_;
+    cluster::RoleBus bus_;
+    entity::Persistence persistence_;
+    Channels channels_;
+    std::chrono::milliseconds settle_;
+    std::map<PlayerId, Place> players_;
+    std::map<RoleAddress, std::uint32_t> placed_;  // on each game, since its last report
+    std::uint64_t term_ = 0, granted_ = 0;
+    std::size_t learning_ = 0, online_ = 0;
+    bool ready_ = false;
+    Gauge& online_gauge_;
+    Counter& takeovers_;
+    Counter& gone_;
+    runtime::Timers timers_;
+    runtime::Tasks tasks_;
+};
+
+}  // namespace gs::center

@@ -1,0 +1,192 @@
+#include "roles/center/channels.hpp"
+
+#include "base/describe.hpp"
+
+namespace gs::center {
+
+namespace {
+constexpr std::string_view record_space = "channel";
+constexpr std::uint64_t reserve_block = 1000;
+constexpr std::size_t channels_max = 100'000;
+constexpr std::size_t name_bytes_max = 64;
+constexpr std::uint32_t keep_max = 500;
+
+/// The line with its number set: a line is an array whose first element is the number.
+Binary numbered(const Binary& line, std::uint64_t number) {
+    msgpack::Reader reader{line};
+    const auto count = reader.array();
+    reader.skip();
+    if (reader.failed() || count == 0) throw Error{Code::invalid, "a channel line must be a struct that starts with its number"};
+    Buffer out;
+    msgpack::Writer writer{out};
+    writer.array(count);
+    writer.unsigned_integer(number);
+    out.append(BytesView{line}.subspan(reader.position()));
+    return {out.view().begin(), out.view().end()};
+}
+}  // namespace
+
+/// The channel's turn, for the length of a scope.
+class Channels::Turn {
+public:
+    Turn(Channels& channels, std::string name) : channels_{channels}, name_{std::move(name)} {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+        channels_.channels_.at(name_).mailbox.done();
+        channels_.forget_if_unused(name_);
+    }
+
+private:
+    Channels& channels_;
+    std::string name_;
+};
+
+Channels::Channels(cluster::RoleBus bus, entity::Persistence& persistence, runtime::Loop& loop, Metrics& metrics)
+    : bus_{bus},
+      persistence_{persistence},
+      loop_{loop},
+      lines_{metrics.counter("gameserver_channel_lines_total", "lines appended to channels")} {}
+
+Channels::Channel& Channels::find_or_create(const std::string& name) {
+    if (name.empty() || name.size() > name_bytes_max) {
+        throw Error{Code::invalid, "a channel's name has 1 to {} bytes, this one {}", name_bytes_max, name.size()};
+    }
+    if (channels_.size() >= channels_max && !channels_.contains(name)) {
+        throw Error{Code::busy, "there are {} channels already", channels_max};
+    }
+    return channels_[name];
+}
+
+runtime::Task<> Channels::prepare(std::string name) {
+    auto& channel = channels_.at(name);
+    if (!channel.loaded) {
+        auto record = co_await persistence_.read_record(std::string{record_space}, name);
+        if (!record) throw Error{record.error()};
+        channel.version = record->version;
+        const auto saved = record->version == 0 ? Saved{} : from_json<Saved>(record->data).value();
+        channel.lines.assign(saved.lines.begin(), saved.lines.end());
+        channel.last = channel.reserved = saved.reserved;
+        channel.loaded = true;
+    }
+    if (channel.last == channel.reserved) co_await write(name, channel.reserved + reserve_block);
+}
+
+runtime::Task<> Channels::write(std::string name, std::uint64_t reserved) {
+    auto& channel = channels_.at(name);
+    channel.dirty = false;
+    Saved saved;
+    saved.reserved = reserved;
+    saved.lines.assign(channel.lines.begin(), channel.lines.end());
+    storage::Commit commit;
+    commit.records.push_back({std::string{record_space}, name, channel.version, to_json(saved)});
+    auto outcome = co_await persistence_.commit(std::move(commit));
+    if (outcome && *outcome == storage::Outcome::ok) {
+        ++channel.version;
+        channel.reserved = reserved;
+        co_return;
+    }
+    // Our own write whose answer was lost, or another center's: what is stored counts.
+    channel.loaded = false;
+    throw Error{Code::unavailable, "channel \"{}\" is being read again; try once more", name};
+}
+
+runtime::Task<session::ChannelJoined> Channels::join(session::ChannelJoin request) {
+    auto& channel = find_or_create(request.channel);
+    co_await channel.mailbox.turn();
+    const Turn turn{*this, request.channel};
+    co_await prepare(request.channel);
+    channel.members[request.gateway].insert(request.player);
+    session::ChannelMember member;
+    member.channel = request.channel;
+    member.player = request.player;
+    member.epoch = request.epoch;
+    member.member = true;
+    bus_.send(request.gateway, std::move(member));
+    session::ChannelJoined joined;
+    for (const auto& line : channel.lines) joined.last_lines.push_back(line.bytes);
+    co_return joined;
+}
+
+Done Channels::leave(const session::ChannelLeave& request) {
+    remove_member(request.channel, request.gateway, request.player);
+    bus_.send(request.gateway, session::ChannelMember{request.channel, request.player, {}, false});
+    return {};
+}
+
+runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend request) {
+    auto& channel = find_or_create(request.channel);
+    co_await channel.mailbox.turn();
+    const Turn turn{*this, request.channel};
+    co_await prepare(request.channel);
+    const auto number = channel.last + 1;
+    auto line = numbered(request.line, number);
+    channel.last = number;
+    channel.dirty = true;
+    lines_.add();
+
+    Buffer message;
+    msgpack::Writer writer{message};
+    writer.text(request.channel);
+    wire::write_header(message, {wire::Kind::push, false, request.command, 0});
+    writer.array(2);
+    writer.text(request.channel);
+    message.append(line);
+    for (const auto& [gateway, players] : channel.members) bus_.send_raw(gateway, session::relay_to_channel, 0, 0, message);
+
+    Line kept;
+    kept.number = number;
+    kept.bytes = std::move(line);
+    channel.lines.push_back(std::move(kept));
+    while (channel.lines.size() > std::min(request.keep, keep_max)) channel.lines.pop_front();
+    session::ChannelAppended appended;
+    appended.number = number;
+    co_return appended;
+}
+
+void Channels::add_member(const std::string& channel, RoleAddress gateway, PlayerId player) {
+    channels_[channel].members[gateway].insert(player);
+}
+
+void Channels::remove_member(const std::string& channel, RoleAddress gateway, PlayerId player) {
+    const auto place = channels_.find(channel);
+    if (place == channels_.end()) return;
+    const auto there = place->second.members.find(gateway);
+    if (there == place->second.members.end()) return;
+    there->second.erase(player);
+    if (there->second.empty()) place->second.members.erase(there);
+    forget_if_unused(channel);
+}
+
+void Channels::remove_gateway(RoleAddress gateway) {
+    for (auto& [name, channel] : channels_) channel.members.erase(gateway);
+    for (auto place = channels_.begin(); place != channels_.end();) {
+        const auto name = (place++)->first;
+        forget_if_unused(name);
+    }
+}
+
+/// Nobody is in it and nothing waits to be written: storage has it.
+void Channels::forget_if_unused(const std::string& name) {
+    const auto place = channels_.find(name);
+    if (place == channels_.end()) return;
+    const auto& channel = place->second;
+    if (channel.members.empty() && !channel.dirty && !channel.mailbox.busy()) channels_.erase(place);
+}
+
+runtime::Task<> Channels::save() {
+    std::vector<std::string> changed;
+    for (const auto& [name, channel] : channels_) {
+        if (channel.dirty) changed.push_back(name);
+    }
+    for (const auto& name : changed) {
+        const auto place = channels_.find(name);
+        if (place == channels_.end()) continue;
+        auto& channel = place->second;
+        co_await channel.mailbox.turn();
+        const Turn turn{*this, name};
+        if (channel.dirty && channel.loaded) co_await write(name, channel.reserved);
+    }
+}
+
+}  // namespace gs::center

@@ -1,0 +1,24 @@
+#pragma once
+// The game's side of channels: asks the center, which orders them. Loop: the game's.
+#include "api/channel.hpp"
+#include "api/role.hpp"
+#include "api/session.hpp"
+
+namespace gs::game {
+
+class Players;
+
+class ChannelClient final : public ChannelService {
+public:
+    ChannelClient(cluster::RoleBus bus, Players& players) : bus_{bus}, players_{players} {}
+
+    Task<std::vector<Binary>> join(PlayerId player, std::string channel) override;
+    Task<> leave(PlayerId player, std::string channel) override;
+    Task<std::uint64_t> append(std::string channel, Command push, std::uint32_t keep, Binary line) override;
+
+private:
+    cluster::RoleBus bus_;
+    Players& players_;
+};
+
+}  // namespace gs::game

@@ -1,0 +1,112 @@
+#pragma once
+// The game role: hosts player entities and runs the modules' handlers, one message of a player at a time.
+// The life of a message: on_client -> begin_message -> handler -> end_message -> (commit) -> release.
+#include <map>
+#include <memory>
+
+#include "api/module.hpp"
+#include "api/role.hpp"
+#include "api/storage.hpp"
+#include "roles/game/channel_client.hpp"
+#include "roles/game/players.hpp"
+
+namespace gs::game {
+
+struct GameSettings {
+    explicit GameSettings(Settings settings);
+    std::chrono::seconds save_period;
+    std::chrono::milliseconds slow_handler;
+    std::int64_t players_max;
+    bool log_calls;
+};
+
+class Game final : public Actor, public ModuleHost {
+public:
+    explicit Game(RoleContext& context);
+
+    Task<> start() override;
+    Task<> stop() override;
+
+private:
+    struct BoundCommand {
+        std::unique_ptr<CommandHandler> handler;
+        Histogram* seconds;
+        std::string module;
+    };
+    /// What end_message needs to know of a message that is in its turn.
+    struct Running {
+        wire::Header header;
+        const BoundCommand* command = nullptr;
+        runtime::Time began{};
+    };
+
+    // --- messages of clients
+    void on_client(const cluster::Envelope& envelope);
+    void begin_message(Player& player, BytesView raw);
+    void run_plain(Player& player, const Running& running, BytesView body);
+    Task<> run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply);
+    void end_message(Player& player, const Running& running, Buffer& reply);
+    Task<> commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply);
+    void fail_message(Player& player, const Running& running, const Error& error);
+    void finish_turn(Player& player, const Running& running);
+    void warn_if_slow(const Player& player, const Running& running);
+    void send_error(Player& player, const wire::Header& header, const Error& error);
+
+    // --- players
+    Task<Done> enter(RoleAddress from, session::EnterGame request);
+    Task<> load(Player& player);
+    void run_hooks(Player& player, const std::vector<std::function<void(Player&)>>& hooks);
+    void on_leave(PlayerId player, ConnectionEpoch epoch);
+    Task<> leave(Player& player);
+    /// Saves what is unsaved; false when this role is not the owner any more. Inside a turn of the player.
+    Task<bool> save(Player& player);
+    Task<> save_in_background(Player& player);
+    void drop_fenced(Player& player);
+    void drop(Player& player);
+    void report();
+    void save_due();
+
+    // --- ModuleHost
+    void add_command(std::unique_ptr<CommandHandler> handler) override;
+    void add_component(const entity::ComponentType& type) override { components_.push_back(&type); }
+    void add_enter_hook(std::function<void(Player&)> hook) override { enter_hooks_.push_back(std::move(hook)); }
+    void add_leave_hook(std::function<void(Player&)> hook) override { leave_hooks_.push_back(std::move(hook)); }
+    Settings settings() override { return settings_tree_; }
+    runtime::Loop& loop() override { return loop_; }
+    Metrics& metrics() override { return metrics_; }
+    void push_to(PlayerId player, BytesView message) override;
+    void push_to(const std::vector<PlayerId>& players, BytesView message) override;
+    void push_to_all(BytesView message) override;
+    ChannelService& channels() override { return channels_; }
+    Task<storage::Record> read_record(std::string space, std::string key) override;
+    Task<std::optional<std::string>> read_component(PlayerId player, std::string name) override;
+    Player* find(PlayerId player) override;
+
+    runtime::Loop& loop_;
+    cluster::RoleBus bus_;
+    Metrics& metrics_;
+    Settings settings_tree_;
+    GameSettings settings_;
+    entity::Persistence persistence_;
+    Players players_;
+    ChannelClient channels_;
+    std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number
+    std::vector<const entity::ComponentType*> components_;
+    std::vector<std::function<void(Player&)>> enter_hooks_, leave_hooks_;
+    std::string loading_module_;
+    std::vector<std::unique_ptr<ModuleContext>> contexts_;
+    std::vector<std::unique_ptr<Module>> modules_;
+    Buffer reply_;
+    bool ready_ = false, stopping_ = false;
+    std::uint32_t save_tick_ = 0;
+
+    Gauge& players_gauge_;
+    Counter& gone_;
+    Counter& refused_busy_;
+    Counter& failed_;
+    Counter& slow_;
+    runtime::Timers timers_;
+    runtime::Tasks tasks_;  // last: ends first
+};
+
+}  // namespace gs::game

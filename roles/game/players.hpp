@@ -1,0 +1,40 @@
+#pragma once
+// The players that this game role owns. Loop: the game's.
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "api/session.hpp"
+
+namespace gs::game {
+
+using session::Player;
+
+class Players {
+public:
+    [[nodiscard]] Player* find(PlayerId id) {
+        const auto place = players_.find(id);
+        return place == players_.end() ? nullptr : place->second.get();
+    }
+    Player& find_or_create(PlayerId id) {
+        auto& player = players_[id];
+        if (player == nullptr) player = std::make_unique<Player>(id);
+        return *player;
+    }
+    void erase(PlayerId id) { players_.erase(id); }
+    [[nodiscard]] std::size_t size() const { return players_.size(); }
+    /// In the order of their ids, so that what follows does not depend on a hash.
+    [[nodiscard]] std::vector<PlayerId> ids() const {
+        std::vector<PlayerId> ids;
+        ids.reserve(players_.size());
+        for (const auto& [id, player] : players_) ids.push_back(id);
+        std::sort(ids.begin(), ids.end());
+        return ids;
+    }
+
+private:
+    std::unordered_map<PlayerId, std::unique_ptr<Player>> players_;
+};
+
+}  // namespace gs::game

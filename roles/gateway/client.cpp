@@ -1,0 +1,275 @@
+#include "roles/gateway/client.hpp"
+
+#include "roles/gateway/gateway.hpp"
+
+namespace gs::gateway {
+
+Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection)
+    : gateway_{gateway}, connection_{std::move(connection)}, id_{id}, since_{gateway.second()}, heard_{gateway.second()} {
+    address_ = connection_->remote();
+    address_.resize(address_.rfind(':') == std::string::npos ? address_.size() : address_.rfind(':'));
+}
+
+void Client::attach(PlayerId player, ConnectionEpoch epoch, RoleAddress game) {
+    player_ = player;
+    epoch_ = epoch;
+    game_ = game;
+}
+
+std::size_t Client::on_bytes(BytesView bytes) {
+    gateway_.count().bytes_in.add(bytes.size());
+    heard_ = gateway_.second();
+    std::size_t taken = 0;
+    while (state_ != State::closed) {
+        const auto rest = bytes.subspan(taken);
+        if (state_ == State::hello && rest.size() >= wire::frame_prefix_bytes) {
+            const auto protocol = wire::foreign_protocol(rest);
+            if (!protocol.empty()) {
+                refuse_foreign(protocol);
+                return bytes.size();
+            }
+        }
+        const auto& limits = gateway_.settings();
+        const auto length_max = state_ == State::playing ? limits.frame_bytes_max : limits.frame_bytes_max_before_enter;
+        const auto cut = wire::cut_frame(rest, length_max);
+        if (cut.status == wire::FrameCut::Status::incomplete) break;
+        if (cut.status == wire::FrameCut::Status::too_long) {
+            gateway_.count().rejected_size.add();
+            const auto reason = fmt::format("a frame of {} bytes; at most {} are allowed here", cut.length, length_max);
+            state_ == State::hello ? refuse_hello(Code::invalid, reason) : close(Code::invalid, reason, false);
+            return bytes.size();
+        }
+        taken += cut.consumed();
+        partial_ = 0;
+        on_frame(cut.payload);
+    }
+    if (state_ == State::closed) return bytes.size();
+    if (taken == bytes.size()) {
+        partial_ = 0;
+    } else if (partial_ == 0) {
+        partial_ = gateway_.second();
+    }
+    return taken;
+}
+
+void Client::on_frame(BytesView payload) {
+    if (state_ == State::hello) {
+        on_hello(payload);
+        return;
+    }
+    gateway_.count().messages_in.add();
+    const auto message = wire::parse_message(payload);
+    if (message.fault != nullptr) {
+        gateway_.count().rejected_malformed.add();
+        close(Code::invalid, message.fault, false);
+    } else if (message.header.kind == wire::Kind::control) {
+        on_control(message);
+    } else if (message.header.kind != wire::Kind::request) {
+        gateway_.count().rejected_malformed.add();
+        close(Code::invalid, "clients send requests and control messages only", false);
+    } else if (state_ == State::playing) {
+        on_message(message);
+    } else {
+        on_token(message);
+    }
+}
+
+void Client::on_hello(BytesView payload) {
+    const auto hello = wire::parse_client_hello(payload);
+    if (!hello) {
+        gateway_.count().rejected_hello.add();
+        refuse_hello(Code::invalid, hello.error().message());
+        return;
+    }
+    if (hello->protocol_min > wire::protocol_version || hello->protocol_max < wire::protocol_version) {
+        gateway_.count().rejected_hello.add();
+        refuse_hello(Code::invalid, fmt::format("this server speaks protocol {}, the client {} to {}", wire::protocol_version,
+                                                hello->protocol_min, hello->protocol_max));
+        return;
+    }
+    wire::ServerHello answer;
+    answer.heartbeat_ms = static_cast<std::uint32_t>(gateway_.settings().heartbeat.count() * 1000);
+    answer.frame_bytes_max = static_cast<std::uint32_t>(gateway_.settings().frame_bytes_max);
+    wire::write_hello(connection_->output(), answer);
+    state_ = State::token;
+    since_ = gateway_.second();
+}
+
+void Client::on_token(const wire::MessageView& message) {
+    if (state_ == State::entering) {
+        close(Code::invalid, "wait for the answer to enter before the next request", false);
+        return;
+    }
+    wire::Enter enter;
+    const auto decoded = msgpack::decode_into(message.body, enter);
+    if (message.header.command != command_of<wire::Enter> || !decoded) {
+        gateway_.count().rejected_token.add();
+        refuse_enter(message.header.request_id, {Code::unauthenticated, "the first request must be enter, with a token from login"});
+        return;
+    }
+    state_ = State::entering;
+    gateway_.enter(*this, message.header.request_id, std::move(enter.token));
+}
+
+void Client::refuse_enter(std::uint64_t request, const Error& error) {
+    reply_error({wire::Kind::request, false, command_of<wire::Enter>, request}, error);
+    close(error.code(), error.message(), error.code() != Code::unauthenticated && error.code() != Code::forbidden);
+}
+
+void Client::play(std::uint64_t enter_request) {
+    state_ = State::playing;
+    entered_ = true;
+    since_ = gateway_.second();
+    const wire::Entered entered{player_, gateway_.wall_ms()};
+    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>, enter_request}, entered);
+}
+
+void Client::on_message(const wire::MessageView& message) {
+    if (message.header.command < first_module_command) {
+        gateway_.count().rejected_command.add();
+        reply_error(message.header, {Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
+                                     message.header.command, first_module_command});
+        return;
+    }
+    if (const auto most = gateway_.settings().messages_per_second_max; most > 0) {
+        if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
+        if (++messages_this_second_ > most) {
+            gateway_.count().rejected_rate.add();
+            reply_error(message.header, {Code::limited, "more than {} requests in a second", most});
+            return;
+        }
+    }
+    if (!gateway_.to_game(*this, message.raw)) {
+        reply_error(message.header, {Code::unavailable, "the game server is not reachable right now"});
+    }
+}
+
+void Client::on_control(const wire::MessageView& message) {
+    if (message.header.command == command_of<wire::Ping>) {
+        const auto ping = msgpack::decode<wire::Ping>(message.body);
+        if (ping) send_control(command_of<wire::Pong>, msgpack::encode(wire::Pong{ping->sent_us}));
+    } else if (message.header.command == command_of<wire::Pong>) {
+        const auto pong = msgpack::decode<wire::Pong>(message.body);
+        const auto now = gateway_.monotonic_us();
+        if (!pong || pong->sent_us > now) return;
+        rtt_us_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(now - pong->sent_us, UINT32_MAX));
+        gateway_.count().rtt.observe(std::chrono::microseconds{rtt_us_});
+    }
+}
+
+void Client::send_control(Command command, BytesView body) {
+    auto& out = connection_->output();
+    const auto begin = wire::begin_frame(out);
+    wire::write_header(out, {wire::Kind::control, false, command, 0});
+    out.append(body);
+    wire::finish_frame(out, begin);
+}
+
+void Client::send_message(BytesView message) {
+    auto& out = connection_->output();
+    wire::write_length(out.extend(wire::frame_prefix_bytes), static_cast<std::uint32_t>(message.size()));
+    out.append(message);
+    gateway_.count().messages_out.add();
+    gateway_.count().bytes_out.add(message.size() + wire::frame_prefix_bytes);
+    check_queue();
+}
+
+void Client::send_frame(const SharedBytes& frame) {
+    if (state_ != State::playing) return;
+    connection_->send(frame);
+    gateway_.count().messages_out.add();
+    gateway_.count().bytes_out.add(frame.size());
+    check_queue();
+}
+
+void Client::check_queue() {
+    if (connection_->queued_bytes() <= gateway_.settings().queue_bytes_max) return;
+    gateway_.count().slow_readers.add();
+    // Nothing more fits: a goodbye would wait behind what the client does not read.
+    gateway_.end_later(*this, "it does not read what it is sent");
+}
+
+void Client::reply_error(const wire::Header& request, const Error& error) {
+    auto& out = connection_->output();
+    const auto begin = wire::begin_frame(out);
+    wire::write_error(out, request.command, request.request_id, error.code(), error.message());
+    wire::finish_frame(out, begin);
+}
+
+void Client::refuse_hello(Code code, std::string_view reason) {
+    wire::ServerHello answer;
+    answer.code = code;
+    answer.message = reason;
+    wire::write_hello(connection_->output(), answer);
+    connection_->close_after_send();
+    state_ = State::closed;
+    gateway_.ended(*this, reason);
+}
+
+void Client::refuse_foreign(std::string_view protocol) {
+    gateway_.count().rejected_foreign.add();
+    if (protocol == "HTTP") {
+        const std::string text =
+            "This is the game port of a gameserver: it speaks the game's own protocol, not HTTP.\n"
+            "Players log in over HTTP at the address of the login role.\n";
+        connection_->output().append(as_bytes(fmt::format(
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+            text.size(), text)));
+    }
+    connection_->close_after_send();
+    state_ = State::closed;
+    gateway_.ended(*this, fmt::format("it speaks {}, not the game's protocol", protocol));
+}
+
+void Client::close(Code code, std::string_view reason, bool reconnect) {
+    if (state_ == State::closed) return;
+    send_control(command_of<wire::Close>, msgpack::encode(wire::Close{code, std::string{reason}, reconnect}));
+    connection_->close_after_send();
+    state_ = State::closed;
+    gateway_.ended(*this, reason);
+}
+
+void Client::on_closed(const Error& why) {
+    if (state_ == State::closed) return;
+    state_ = State::closed;
+    gateway_.ended(*this, why.message());
+}
+
+void Client::tick(std::uint32_t second) {
+    const auto& limits = gateway_.settings();
+    const auto waited = second - since_;
+    if (state_ == State::hello && waited > static_cast<std::uint32_t>(limits.hello_timeout.count())) {
+        gateway_.count().rejected_timeout.add();
+        refuse_hello(Code::deadline, fmt::format("no hello within {} s", limits.hello_timeout.count()));
+        return;
+    }
+    if (state_ == State::token && waited > static_cast<std::uint32_t>(limits.token_timeout.count())) {
+        gateway_.count().rejected_timeout.add();
+        close(Code::deadline, fmt::format("no token within {} s", limits.token_timeout.count()), true);
+        return;
+    }
+    if (partial_ != 0 && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
+        gateway_.count().rejected_timeout.add();
+        close(Code::deadline, fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);
+        return;
+    }
+    const auto queued = connection_->queued_bytes();
+    slow_ = queued > limits.queue_bytes_soft ? slow_ + 1 : 0;
+    if (slow_ > static_cast<std::uint32_t>(limits.slow_timeout.count())) {
+        gateway_.count().slow_readers.add();
+        gateway_.end_later(*this, "it reads too slowly");
+        return;
+    }
+    if (state_ != State::playing) return;
+    const auto silent = second - heard_;
+    const auto heartbeat = static_cast<std::uint32_t>(limits.heartbeat.count());
+    if (silent > 2 * heartbeat) {
+        gateway_.count().silent.add();
+        close(Code::deadline, fmt::format("nothing was heard from the client for {} s", silent), true);
+    } else if (silent >= heartbeat && second - pinged_ >= heartbeat) {
+        pinged_ = second;
+        send_control(command_of<wire::Ping>, msgpack::encode(wire::Ping{gateway_.monotonic_us(), rtt_us_}));
+    }
+}
+
+}  // namespace gs::gateway

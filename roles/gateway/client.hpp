@@ -1,0 +1,78 @@
+#pragma once
+// One client's connection at the gateway: hello, token, then messages to and from the player's game. Everything that a
+// stranger sends is bounded in size and time here. Owner: the gateway. Loop: its own.
+#include <memory>
+#include <set>
+#include <string>
+
+#include "api/role.hpp"
+#include "api/session.hpp"
+
+namespace gs::gateway {
+
+class Gateway;
+
+class Client final : public transport::ConnectionHandler {
+public:
+    enum class State : std::uint8_t { hello, token, entering, playing, closed };
+
+    Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection);
+
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] bool has_entered() const { return entered_; }
+    [[nodiscard]] bool is_attached() const { return epoch_ != ConnectionEpoch{}; }
+    [[nodiscard]] PlayerId player() const { return player_; }
+    [[nodiscard]] ConnectionEpoch epoch() const { return epoch_; }
+    [[nodiscard]] const RoleAddress& game() const { return game_; }
+    [[nodiscard]] const std::string& address() const { return address_; }
+    [[nodiscard]] std::set<std::string>& channels() { return channels_; }
+
+    void start() { connection_->start(*this); }
+    void attach(PlayerId player, ConnectionEpoch epoch, RoleAddress game);
+    void play(std::uint64_t enter_request);
+    void refuse_enter(std::uint64_t request, const Error& error);
+
+    /// Before it has said anything.
+    void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
+    /// A whole client message from the game.
+    void send_message(BytesView message);
+    /// A whole frame, shared with other receivers.
+    void send_frame(const SharedBytes& frame);
+    /// Tells the client why, and ends the connection.
+    void close(Code code, std::string_view reason, bool reconnect);
+    /// Once a second: silence, half frames, slow readers.
+    void tick(std::uint32_t second);
+
+    std::size_t on_bytes(BytesView bytes) override;
+    void on_closed(const Error& why) override;
+
+private:
+    void on_frame(BytesView payload);
+    void on_hello(BytesView payload);
+    void on_token(const wire::MessageView& message);
+    void on_message(const wire::MessageView& message);
+    void on_control(const wire::MessageView& message);
+    void send_control(Command command, BytesView body);
+    void refuse_hello(Code code, std::string_view reason);
+    void refuse_foreign(std::string_view protocol);
+    void reply_error(const wire::Header& request, const Error& error);
+    void check_queue();
+
+    Gateway& gateway_;
+    std::shared_ptr<transport::Connection> connection_;
+    std::uint64_t id_;
+    PlayerId player_{};
+    ConnectionEpoch epoch_{};
+    RoleAddress game_;
+    std::string address_;
+    std::set<std::string> channels_;
+    State state_ = State::hello;
+    bool entered_ = false;
+    // Seconds of the gateway's clock; 0: not.
+    std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
+    std::uint32_t rtt_us_ = 0;
+    std::uint32_t messages_this_second_ = 0, counted_second_ = 0;
+};
+
+}  // namespace gs::gateway

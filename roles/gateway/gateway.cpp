@@ -1,0 +1,376 @@
+#include "roles/gateway/gateway.hpp"
+
+#include <algorithm>
+
+namespace gs::gateway {
+
+namespace {
+constexpr std::int64_t kib = 1024;
+constexpr auto enter_deadline = std::chrono::seconds{10};
+
+std::filesystem::path in_directory(const std::filesystem::path& directory, const std::string& file) {
+    return std::filesystem::path{file}.is_absolute() ? std::filesystem::path{file} : directory / file;
+}
+}  // namespace
+
+GatewaySettings::GatewaySettings(Settings settings, bool development) {
+    const auto gateway = settings.section("gateway");
+    const auto seconds = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
+        return std::chrono::seconds{gateway.integer(key, fallback, {1, 3600}, "seconds", meaning)};
+    };
+    const auto bytes = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
+        return static_cast<std::size_t>(gateway.integer(key, fallback, {64, 64 * kib * kib}, "bytes", meaning));
+    };
+    address = gateway.text("tcp.address", "127.0.0.1:7000", "where clients connect; port 0 takes any free one");
+    advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
+    connections_max = static_cast<std::size_t>(
+        gateway.integer("connections_max", 20'000, {1, 10'000'000}, "connections", "more are refused"));
+    unauthenticated_per_address_max = static_cast<std::size_t>(gateway.integer(
+        "unauthenticated_per_address_max", 32, {1, 1'000'000}, "connections",
+        "connections of one address that have not entered yet; on loopback addresses only development mode lifts this"));
+    frame_bytes_max = bytes("frame_bytes_max", 16 * kib, "the longest frame of a player");
+    frame_bytes_max_before_enter = bytes("frame_bytes_max_before_enter", 4 * kib, "the longest frame before the token is verified");
+    queue_bytes_soft = bytes("queue_bytes_soft", 64 * kib, "a client with more unsent than this for slow_timeout_seconds is closed");
+    queue_bytes_max = bytes("queue_bytes_max", 256 * kib, "a client with more unsent than this is closed at once");
+    hello_timeout = seconds("hello_timeout_seconds", 5, "until the first frame is there");
+    token_timeout = seconds("token_timeout_seconds", 10, "until the token is there");
+    frame_timeout = seconds("frame_timeout_seconds", 10, "for a frame that was begun");
+    slow_timeout = seconds("slow_timeout_seconds", 5, "how long a client may stay above queue_bytes_soft");
+    heartbeat = seconds("heartbeat_seconds", 15, "a silent client is asked after this, and closed after twice this");
+    messages_per_second_max = static_cast<std::uint32_t>(gateway.integer(
+        "messages_per_second_max", 500, {0, 10'000'000}, "requests", "of one connection; more are answered limited; 0: no limit"));
+    const auto token = settings.section("token");
+    public_key_file = token.text("public_key_file", "token.pub", "the key that verifies tokens, inside the data directory unless absolute");
+    zone = token.text("zone", "default", "tokens of another zone are refused");
+    if (!development && !transport::is_loopback(address)) {
+        gateway.reject("tcp.address", "has no encryption yet, so outside of development mode it must be a loopback address");
+    }
+    if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
+}
+
+GatewayCounters::GatewayCounters(Metrics& metrics)
+    : connections{metrics.gauge("gameserver_gateway_connections", "open client connections")},
+      playing{metrics.gauge("gameserver_gateway_players", "players who have entered through this gateway")},
+      accepted{metrics.counter("gameserver_gateway_accepted_total", "client connections accepted")},
+      messages_in{metrics.counter("gameserver_client_messages_in_total", "messages from clients")},
+      messages_out{metrics.counter("gameserver_client_messages_out_total", "messages to clients")},
+      bytes_in{metrics.counter("gameserver_client_bytes_in_total", "bytes from clients")},
+      bytes_out{metrics.counter("gameserver_client_bytes_out_total", "bytes of messages to clients")},
+#define REJECTED(reason) \
+    metrics.counter("gameserver_client_rejected_total", "connections and messages refused, by reason", {{"reason", reason}})
+      rejected_hello{REJECTED("hello")},
+      rejected_foreign{REJECTED("foreign_protocol")},
+      rejected_size{REJECTED("frame_too_long")},
+      rejected_malformed{REJECTED("malformed")},
+      rejected_token{REJECTED("token")},
+      rejected_command{REJECTED("command")},
+      rejected_rate{REJECTED("rate")},
+      rejected_timeout{REJECTED("timeout")},
+      rejected_full{REJECTED("full")},
+#undef REJECTED
+      slow_readers{metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
+      silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
+      gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
+      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")} {}
+
+Gateway::Gateway(RoleContext& context)
+    : loop_{context.loop},
+      bus_{context.bus},
+      transport_{context.transport},
+      settings_{context.settings, context.development},
+      counters_{context.metrics},
+      verifier_{settings_.zone},
+      data_directory_{context.data_directory},
+      timers_{context.loop} {
+    bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
+        auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
+        client == nullptr ? counters_.gone.add() : client->send_message(envelope.body);
+    });
+    bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
+    bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
+    bus_.on<session::RelayToMany>([this](const cluster::Envelope&, const session::RelayToMany& note) {
+        for (const auto player : note.players) {
+            const auto place = players_.find(player);
+            place == players_.end() ? counters_.gone.add() : place->second->send_message(note.message);
+        }
+    });
+    bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
+    bus_.on<session::ChannelMember>([this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
+    bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) { return held_players(); });
+    bus_.watch([this](const cluster::Instance& instance, bool up) { on_instance(instance, up); });
+}
+
+std::uint64_t Gateway::wall_ms() const {
+    const auto since = loop_.wall_now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+std::uint64_t Gateway::monotonic_us() const {
+    const auto since = loop_.now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
+void Gateway::load_key() {
+    const auto file = in_directory(data_directory_, settings_.public_key_file);
+    auto key = load_public_key(file);
+    if (!key) {
+        throw Error{Code::invalid, "the gateway cannot verify tokens: {}. Make the keys with: gameserver keygen --out {}",
+                    key.error().message(), file.parent_path().string()};
+    }
+    verifier_.add_key(*key);
+}
+
+runtime::Task<> Gateway::start() {
+    load_key();
+    auto listener = transport_.listen(loop_, settings_.address, {}, [this](std::shared_ptr<transport::Connection> connection) {
+        accept(std::move(connection));
+    });
+    if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
+    listener_ = std::move(*listener);
+    if (settings_.advertise.empty()) settings_.advertise = listener_->address();
+    log::info("gateway listens on {}", listener_->address());
+    timers_.every("tick", std::chrono::seconds{1}, [this] { tick(); });
+    co_await bus_.wait_for(Role::center);
+    co_await bus_.wait_for(Role::game);
+    report();
+}
+
+runtime::Task<> Gateway::stop() {
+    stopping_ = true;
+    timers_.cancel_all();
+    listener_.reset();
+    bus_.announce(false, 0, settings_.advertise);
+    std::vector<std::uint64_t> all;
+    for (const auto& [id, client] : clients_) all.push_back(id);
+    std::sort(all.begin(), all.end());
+    for (const auto id : all) {
+        if (auto* client = find(id)) client->close(Code::unavailable, "the server is stopping", true);
+    }
+    co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+}
+
+void Gateway::report() {
+    counters_.connections.set(static_cast<std::int64_t>(clients_.size()));
+    counters_.playing.set(static_cast<std::int64_t>(players_.size()));
+    const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
+    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise);
+}
+
+void Gateway::tick() {
+    ++second_;
+    report();
+    std::vector<std::uint64_t> all;
+    all.reserve(clients_.size());
+    for (const auto& [id, client] : clients_) all.push_back(id);
+    for (const auto id : all) {
+        if (auto* client = find(id)) client->tick(second_);
+    }
+}
+
+Client* Gateway::find(std::uint64_t client_id) {
+    const auto place = clients_.find(client_id);
+    return place == clients_.end() ? nullptr : place->second.get();
+}
+
+Client* Gateway::playing(PlayerId player, ConnectionEpoch epoch) {
+    const auto place = players_.find(player);
+    return place == players_.end() || place->second->epoch() != epoch ? nullptr : place->second;
+}
+
+void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
+    counters_.accepted.add();
+    const auto id = next_client_++;
+    auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection));
+    ++unauthenticated_total_;
+    const auto here = ++unauthenticated_[client->address()];
+    // A tenth of all places is for those who have not shown a token yet.
+    const auto unauthenticated_max = std::max<std::size_t>(64, settings_.connections_max / 10);
+    client->start();
+    if (clients_.size() > settings_.connections_max) {
+        counters_.rejected_full.add();
+        client->refuse(Code::busy, "this gateway is full");
+    } else if (here > settings_.unauthenticated_per_address_max || unauthenticated_total_ > unauthenticated_max) {
+        counters_.rejected_full.add();
+        client->refuse(Code::busy, "too many connections wait to log in");
+    }
+}
+
+void Gateway::enter(Client& client, std::uint64_t request, std::string token) {
+    tasks_.spawn(enter_task(client.id(), request, std::move(token)), "enter");
+}
+
+runtime::Task<> Gateway::enter_task(std::uint64_t client_id, std::uint64_t request, std::string token) {
+    const auto claims = verifier_.verify(token, std::chrono::time_point_cast<std::chrono::seconds>(loop_.wall_now()));
+    if (!claims) {
+        counters_.rejected_token.add();
+        find(client_id)->refuse_enter(request, claims.error());
+        co_return;
+    }
+    const auto center = bus_.any(Role::center);
+    if (!center) {
+        find(client_id)->refuse_enter(request, center.error());
+        co_return;
+    }
+    session::Attach attach;
+    attach.player = claims->player;
+    auto attached = co_await bus_.call(*center, attach, enter_deadline);
+    auto* client = find(client_id);
+    if (!attached) {
+        if (client != nullptr) client->refuse_enter(request, attached.error());
+        co_return;
+    }
+    if (client == nullptr) {
+        give_up(claims->player, *attached);
+        co_return;
+    }
+    const auto known = players_.find(claims->player);
+    auto* older = known == players_.end() ? nullptr : known->second;
+    if (older != nullptr && older->epoch() > attached->epoch) {
+        client->refuse_enter(request, {Code::fenced, "a newer login of this account came at the same time"});
+        give_up(claims->player, *attached);
+        co_return;
+    }
+    if (older != nullptr) older->close(Code::fenced, "this account logged in somewhere else", false);
+    client->attach(claims->player, attached->epoch, attached->game);
+    players_[claims->player] = client;
+    co_await join_game(client_id, request, claims->player, *attached);
+}
+
+runtime::Task<> Gateway::join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player, session::Attached attached) {
+    session::EnterGame enter;
+    enter.player = player;
+    enter.epoch = attached.epoch;
+    auto entered = co_await bus_.call(attached.game, enter, enter_deadline);
+    auto* client = find(client_id);
+    if (client == nullptr) co_return;  // ended() told everyone
+    if (!entered) {
+        client->refuse_enter(request, entered.error());
+        co_return;
+    }
+    forget_unauthenticated(*client);
+    client->play(request);
+}
+
+/// The client went away while it was attached.
+void Gateway::give_up(PlayerId player, const session::Attached& attached) {
+    bus_.publish(Role::center, session::Detached{player, attached.epoch});
+    bus_.send(attached.game, session::LeaveGame{player, attached.epoch});
+}
+
+void Gateway::forget_unauthenticated(const Client& client) {
+    if (--unauthenticated_[client.address()] == 0) unauthenticated_.erase(client.address());
+    --unauthenticated_total_;
+}
+
+bool Gateway::to_game(Client& client, BytesView message) {
+    return bus_.send_raw(client.game(), session::relay_from_client, static_cast<std::uint64_t>(client.player()),
+                         static_cast<std::uint64_t>(client.epoch()), message);
+}
+
+void Gateway::end_later(Client& client, std::string_view why) {
+    loop_.post([this, id = client.id(), reason = std::string{why}] {
+        if (auto* slow = find(id)) slow->close(Code::busy, reason, true);
+    });
+}
+
+void Gateway::ended(Client& client, std::string_view why) {
+    log::debug("client {} of player {} ended: {}", client.address(), client.player(), why);
+    const auto place = clients_.find(client.id());
+    if (place == clients_.end()) return;
+    if (!client.has_entered()) forget_unauthenticated(client);
+    if (client.is_attached()) {
+        const auto player = client.player();
+        bus_.send(client.game(), session::LeaveGame{player, client.epoch()});
+        bus_.publish(Role::center, session::Detached{player, client.epoch()});
+        if (!client.channels().empty()) {
+            for (const auto& channel : client.channels()) {
+                auto& members = channels_[channel];
+                members.erase(player);
+                if (members.empty()) channels_.erase(channel);
+            }
+            bus_.publish(Role::center, session::ChannelsLeft{player, {client.channels().begin(), client.channels().end()}});
+        }
+        const auto known = players_.find(player);
+        if (known != players_.end() && known->second == &client) players_.erase(known);
+    }
+    // Whoever ends it may stand on its frame; it leaves the table now and memory after the turn.
+    auto owned = std::shared_ptr<Client>{std::move(place->second)};
+    clients_.erase(place);
+    loop_.post([owned = std::move(owned)] {});
+}
+
+void Gateway::kick(const session::Kick& kick) {
+    auto* client = playing(kick.player, kick.epoch);
+    if (client != nullptr) client->close(kick.code, kick.reason, kick.reconnect);
+}
+
+void Gateway::channel_member(const session::ChannelMember& note) {
+    const auto place = players_.find(note.player);
+    if (!note.member) {
+        if (place != players_.end()) place->second->channels().erase(note.channel);
+        const auto members = channels_.find(note.channel);
+        if (members == channels_.end()) return;
+        members->second.erase(note.player);
+        if (members->second.empty()) channels_.erase(members);
+        return;
+    }
+    if (place == players_.end() || place->second->epoch() != note.epoch) {
+        bus_.publish(Role::center, session::ChannelsLeft{note.player, {note.channel}});
+        return;
+    }
+    place->second->channels().insert(note.channel);
+    channels_[note.channel].insert(note.player);
+}
+
+void Gateway::to_channel(const cluster::Envelope& envelope) {
+    msgpack::Reader reader{envelope.body};
+    const auto name = reader.text();
+    if (reader.failed()) return;
+    const auto members = channels_.find(std::string{name});
+    if (members == channels_.end()) return;
+    Buffer frame;
+    const auto begin = wire::begin_frame(frame);
+    frame.append(envelope.body.subspan(reader.position()));
+    wire::finish_frame(frame, begin);
+    const SharedBytes shared{frame};
+    for (const auto player : members->second) {
+        const auto place = players_.find(player);
+        if (place != players_.end()) place->second->send_frame(shared);
+    }
+}
+
+void Gateway::to_all(BytesView message) {
+    Buffer frame;
+    const auto begin = wire::begin_frame(frame);
+    frame.append(message);
+    wire::finish_frame(frame, begin);
+    const SharedBytes shared{frame};
+    for (const auto& [player, client] : players_) client->send_frame(shared);
+}
+
+void Gateway::on_instance(const cluster::Instance& instance, bool up) {
+    if (!up && instance.address.role == Role::game) {
+        std::vector<std::uint64_t> lost;
+        for (const auto& [player, client] : players_) {
+            if (client->game() == instance.address) lost.push_back(client->id());
+        }
+        std::sort(lost.begin(), lost.end());
+        for (const auto id : lost) {
+            if (auto* client = find(id)) client->close(Code::unavailable, "the game server was lost; connect again", true);
+        }
+    }
+    if (listener_ != nullptr && (instance.address.role == Role::center || instance.address.role == Role::game)) report();
+}
+
+session::HeldPlayers Gateway::held_players() const {
+    session::HeldPlayers held;
+    for (const auto& [player, client] : players_) {
+        held.players.push_back({player, client->epoch(), client->game(), {client->channels().begin(), client->channels().end()}});
+    }
+    std::sort(held.players.begin(), held.players.end(), [](const auto& one, const auto& other) { return one.player < other.player; });
+    return held;
+}
+
+}  // namespace gs::gateway
+
+GS_ROLE(gateway, gateway::Gateway)

@@ -1,0 +1,97 @@
+#pragma once
+// The gateway: holds the clients' connections, verifies tokens without asking anyone, relays each player's messages to
+// the game that owns the player, and fans out pushes to one, many, a channel or all.
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "api/crypto.hpp"
+#include "api/role.hpp"
+#include "api/session.hpp"
+#include "roles/gateway/client.hpp"
+
+namespace gs::gateway {
+
+struct GatewaySettings {
+    explicit GatewaySettings(Settings settings, bool development);
+    std::string address, advertise;
+    std::size_t connections_max, unauthenticated_per_address_max;
+    std::size_t frame_bytes_max, frame_bytes_max_before_enter;
+    std::size_t queue_bytes_soft, queue_bytes_max;
+    std::chrono::seconds hello_timeout, token_timeout, frame_timeout, slow_timeout, heartbeat;
+    std::uint32_t messages_per_second_max;
+    std::string public_key_file, zone;
+};
+
+/// What a gateway counts; rejected messages and connections by reason.
+struct GatewayCounters {
+    explicit GatewayCounters(Metrics& metrics);
+    Gauge &connections, &playing;
+    Counter &accepted, &messages_in, &messages_out, &bytes_in, &bytes_out;
+    Counter &rejected_hello, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token, &rejected_command;
+    Counter &rejected_rate, &rejected_timeout, &rejected_full;
+    Counter &slow_readers, &silent, &gone;
+    Histogram& rtt;
+};
+
+class Gateway final : public Actor {
+public:
+    explicit Gateway(RoleContext& context);
+
+    runtime::Task<> start() override;
+    runtime::Task<> stop() override;
+
+    // --- for its clients
+    [[nodiscard]] const GatewaySettings& settings() const { return settings_; }
+    [[nodiscard]] GatewayCounters& count() { return counters_; }
+    /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
+    [[nodiscard]] std::uint32_t second() const { return second_; }
+    [[nodiscard]] std::uint64_t wall_ms() const;
+    [[nodiscard]] std::uint64_t monotonic_us() const;
+    void enter(Client& client, std::uint64_t request, std::string token);
+    [[nodiscard]] bool to_game(Client& client, BytesView message);
+    /// The client's connection has ended or is about to.
+    void ended(Client& client, std::string_view why);
+    /// Ends a connection at the end of this turn, from a place where clients are iterated.
+    void end_later(Client& client, std::string_view why);
+
+private:
+    void accept(std::shared_ptr<transport::Connection> connection);
+    runtime::Task<> enter_task(std::uint64_t client_id, std::uint64_t request, std::string token);
+    runtime::Task<> join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player, session::Attached attached);
+    void give_up(PlayerId player, const session::Attached& attached);
+    void forget_unauthenticated(const Client& client);
+    [[nodiscard]] Client* find(std::uint64_t client_id);
+    [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
+    void kick(const session::Kick& kick);
+    void channel_member(const session::ChannelMember& note);
+    void to_channel(const cluster::Envelope& envelope);
+    void to_all(BytesView message);
+    void on_instance(const cluster::Instance& instance, bool up);
+    session::HeldPlayers held_players() const;
+    void tick();
+    void report();
+    /// Errors: there is no key, or it cannot be read.
+    void load_key();
+
+    runtime::Loop& loop_;
+    cluster::RoleBus bus_;
+    transport::Transport& transport_;
+    GatewaySettings settings_;
+    GatewayCounters counters_;
+    TokenVerifier verifier_;
+    std::unique_ptr<transport::Listener> listener_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
+    std::unordered_map<PlayerId, Client*> players_;
+    std::map<std::string, std::set<PlayerId>> channels_;
+    std::map<std::string, std::size_t> unauthenticated_;  // by address
+    std::size_t unauthenticated_total_ = 0;
+    std::uint64_t next_client_ = 1;
+    std::uint32_t second_ = 1;
+    std::filesystem::path data_directory_;
+    bool stopping_ = false;
+    runtime::Timers timers_;
+    runtime::Tasks tasks_;
+};
+
+}  // namespace gs::gateway

@@ -1,0 +1,252 @@
+#include "roles/login/login.hpp"
+
+#include <algorithm>
+
+#include "api/json.hpp"
+
+namespace gs::login {
+
+namespace {
+
+struct GuestRequest {
+    std::string guest_key;
+    FIELDS(guest_key)
+};
+struct PasswordRequest {
+    std::string name, password;
+    static constexpr bool secret = true;
+    FIELDS(name, password)
+};
+struct GatewayEntry {
+    std::string name, address;
+    std::uint32_t load = 0;  ///< players
+    FIELDS(name, address, load)
+};
+struct GatewayList {
+    std::vector<GatewayEntry> gateways;
+    FIELDS(gateways)
+};
+struct LoginReply {
+    std::string token;
+    std::int64_t expires_at = 0;
+    std::string player;
+    std::string guest_key;
+    std::vector<GatewayEntry> gateways;
+    FIELDS(token, expires_at, player, guest_key, gateways)
+};
+struct Key {
+    std::string kty = "OKP", crv = "Ed25519", alg = "EdDSA", use = "sig", kid, x;
+    FIELDS(kty, crv, alg, use, kid, x)
+};
+struct KeySet {
+    std::vector<Key> keys;
+    FIELDS(keys)
+};
+
+template <class T>
+T read_body(const http::HttpRequest& request) {
+    if (request.body.empty()) return {};
+    return from_json<T>(request.body, Strictness::strict).value();
+}
+
+std::vector<GatewayEntry> list_gateways(const cluster::RoleBus& bus) {
+    std::vector<GatewayEntry> list;
+    for (const auto& gateway : bus.ready(Role::gateway)) {
+        list.push_back({gateway.node, gateway.state.endpoint, gateway.state.load});
+    }
+    std::sort(list.begin(), list.end(), [](const auto& one, const auto& other) {
+        return std::pair{one.load, one.name} < std::pair{other.load, other.name};
+    });
+    return list;
+}
+
+}  // namespace
+
+LoginSettings::LoginSettings(Settings settings, bool development) {
+    const auto login = settings.section("login");
+    http_address = login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
+    const auto token = settings.section("token");
+    private_key_file = token.secret_file("private_key_file", "token.key",
+                                         "the key that signs tokens, inside the data directory unless absolute");
+    zone = token.text("zone", "default", "tokens of another zone are refused");
+    token_lifetime = std::chrono::seconds{
+        token.integer("lifetime_seconds", 600, {10, 600}, "seconds", "how long a token can be used to enter")};
+    cost.memory_kib = static_cast<std::uint32_t>(login.integer(
+        "password.memory_kib", development ? 19'456 : 65'536, {19'456, 4'194'304}, "KiB", "memory of one Argon2id password hash"));
+    cost.passes = static_cast<std::uint32_t>(
+        login.integer("password.passes", 2, {2, 100}, "passes", "passes of one Argon2id password hash"));
+    tries_per_account_max = static_cast<std::size_t>(
+        login.integer("tries_per_account_max", 5, {1, 1'000'000}, "tries", "wrong passwords in a minute for one account"));
+    tries_per_address_max = static_cast<std::size_t>(
+        login.integer("tries_per_address_max", 10, {1, 1'000'000}, "tries", "wrong passwords in ten minutes from one address"));
+    if (!development && !transport::is_loopback(http_address)) {
+        login.reject("http.address", "has no encryption, so outside of development mode it must be a loopback address "
+                                     "behind a proxy that adds TLS");
+    }
+}
+
+void TryLimit::forget_old(runtime::Time now) {
+    while (!order_.empty() && now - order_.front().first > window_) {
+        const auto place = counts_.find(order_.front().second);
+        if (--place->second == 0) counts_.erase(place);
+        order_.pop_front();
+    }
+}
+
+void TryLimit::check(const std::string& who, runtime::Time now) {
+    forget_old(now);
+    const auto place = counts_.find(who);
+    if (place != counts_.end() && place->second >= most_) {
+        throw Error{Code::limited, "too many wrong passwords; try again later"};
+    }
+}
+
+void TryLimit::failed(const std::string& who, runtime::Time now) {
+    // Bounded: an attacker with many addresses makes old entries go early.
+    if (order_.size() >= 100'000) forget_old(order_.front().first + window_ + runtime::Duration{1});
+    ++counts_[who];
+    order_.emplace_back(now, who);
+}
+
+Login::Login(RoleContext& context)
+    : loop_{context.loop},
+      bus_{context.bus},
+      settings_{context.settings, context.development},
+      persistence_{context.bus, context.metrics},
+      accounts_{persistence_, context.pool, context.loop, settings_.cost},
+      data_directory_{context.data_directory},
+      threads_{context.threads},
+      by_account_{settings_.tries_per_account_max, std::chrono::minutes{1}},
+      by_address_{settings_.tries_per_address_max, std::chrono::minutes{10}},
+      granted_{context.metrics.counter("gameserver_logins_total", "tokens granted")},
+      refused_{context.metrics.counter("gameserver_logins_refused_total", "login requests that ended with an error")} {}
+
+runtime::Task<> Login::start() {
+    const auto file = std::filesystem::path{settings_.private_key_file}.is_absolute()
+                          ? std::filesystem::path{settings_.private_key_file}
+                          : data_directory_ / settings_.private_key_file;
+    auto key = load_private_key(file);
+    if (!key) {
+        throw Error{Code::invalid, "login cannot sign tokens: {}. Make the keys with: gameserver keygen --out {}",
+                    key.error().message(), file.parent_path().string()};
+    }
+    key_ = std::move(*key);
+    co_await bus_.wait_for(Role::storage);
+    if (threads_) {
+        const auto address = transport::parse_host_port(settings_.http_address).value();
+        http::HttpServerOptions options;
+        options.address = address.host;
+        options.port = address.port;
+        server_ = std::make_unique<http::HttpServer>(options);
+        route("POST", "/v1/guest", &Login::guest);
+        route("POST", "/v1/register", &Login::register_account);
+        route("POST", "/v1/login", &Login::log_in);
+        route("GET", "/v1/gateways", &Login::gateways);
+        route("GET", "/v1/keys", &Login::keys);
+        const auto started = server_->start();
+        if (!started) throw Error{started.error().code(), "login.http.address: {}", started.error().message()};
+        settings_.http_address = fmt::format("{}:{}", address.host, server_->port());
+        log::info("login listens on http://{}", settings_.http_address);
+    }
+    bus_.announce(true, 0, settings_.http_address);
+}
+
+runtime::Task<> Login::stop() {
+    bus_.announce(false, 0, settings_.http_address);
+    server_.reset();
+    co_return;
+}
+
+void Login::route(const char* method, const char* path, Answer handler) {
+    auto executor = [this](std::function<void()> work) { loop_.post(std::move(work)); };
+    server_->route(method, path, std::move(executor), [this, handler](Exchange exchange) {
+        tasks_.spawn(answer(handler, std::move(exchange)), "login request");
+    });
+}
+
+runtime::Task<> Login::answer(Answer handler, Exchange exchange) {
+    try {
+        auto response = co_await (this->*handler)(exchange);
+        exchange->reply(std::move(response));
+    } catch (const Error& error) {
+        refused_.add();
+        exchange->reply(http::json_error(error.code(), error.message()));
+    }
+}
+
+http::HttpResponse Login::grant(const Account& account, std::string guest_key) {
+    LoginReply reply;
+    reply.gateways = list_gateways(bus_);
+    if (reply.gateways.empty()) throw Error{Code::unavailable, "no gateway is ready right now; try again in a moment"};
+    TokenClaims claims;
+    claims.player = account.player;
+    claims.account = account.name;
+    claims.issued = std::chrono::time_point_cast<std::chrono::seconds>(loop_.wall_now());
+    claims.expires = claims.issued + settings_.token_lifetime;
+    claims.zone = settings_.zone;
+    reply.token = sign_token(*key_, claims);
+    reply.expires_at = claims.expires.time_since_epoch().count();
+    reply.player = fmt::format("{}", account.player);
+    reply.guest_key = std::move(guest_key);
+    granted_.add();
+    http::HttpResponse response;
+    response.body = to_json(reply);
+    response.headers.emplace_back("Cache-Control", "no-store");
+    return response;
+}
+
+runtime::Task<http::HttpResponse> Login::guest(Exchange exchange) {
+    auto request = read_body<GuestRequest>(exchange->request());
+    auto guest = co_await accounts_.guest(std::move(request.guest_key));
+    co_return grant(guest.account, guest.key);
+}
+
+runtime::Task<http::HttpResponse> Login::register_account(Exchange exchange) {
+    auto request = read_body<PasswordRequest>(exchange->request());
+    auto account = co_await accounts_.register_account(std::move(request.name), std::move(request.password));
+    co_return grant(account, {});
+}
+
+runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
+    auto request = read_body<PasswordRequest>(exchange->request());
+    const auto name = request.name;
+    const auto address = exchange->request().remote_address;
+    by_account_.check(name, loop_.now());
+    by_address_.check(address, loop_.now());
+    Account account;
+    bool wrong = false;
+    try {
+        account = co_await accounts_.authenticate(std::move(request.name), std::move(request.password));
+    } catch (const Error& error) {
+        wrong = error.code() == Code::unauthenticated;
+        if (!wrong) throw;
+    }
+    if (wrong) {
+        by_account_.failed(name, loop_.now());
+        by_address_.failed(address, loop_.now());
+        throw Error{Code::unauthenticated, "the name or the password is wrong"};
+    }
+    co_return grant(account, {});
+}
+
+runtime::Task<http::HttpResponse> Login::gateways(Exchange /*exchange*/) {
+    http::HttpResponse response;
+    response.body = to_json(GatewayList{list_gateways(bus_)});
+    co_return response;
+}
+
+/// The public keys as a JWK set (RFC 7517), for services that verify tokens with a library of theirs.
+runtime::Task<http::HttpResponse> Login::keys(Exchange /*exchange*/) {
+    KeySet set;
+    Key key;
+    key.kid = key_->id();
+    key.x = base64url_encode(key_->public_key().bytes());
+    set.keys.push_back(std::move(key));
+    http::HttpResponse response;
+    response.body = to_json(set);
+    co_return response;
+}
+
+}  // namespace gs::login
+
+GS_ROLE(login, login::Login)

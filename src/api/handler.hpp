@@ -1,0 +1,80 @@
+#pragma once
+// How a typed handler of a module looks to the role that calls it: bytes in, bytes out.
+#include <string_view>
+
+#include "base/describe.hpp"
+#include "base/message.hpp"
+#include "base/msgpack.hpp"
+#include "runtime/task.hpp"
+#include "session/player.hpp"
+#include "wire/message.hpp"
+
+namespace gs {
+
+using runtime::Task;
+using session::Player;
+
+class CommandHandler {
+public:
+    CommandHandler(Command number, std::string_view title, const TypeDescription& request, bool waits)
+        : command{number}, name{title}, request_type{request}, is_coroutine{waits} {}
+    virtual ~CommandHandler() = default;
+
+    /// Plain handlers: appends the encoded reply. Throws Error.
+    virtual void run(Player& player, BytesView body, Buffer& reply) = 0;
+    /// Coroutines: the same; `body` is only read before this returns, `reply` outlives the task.
+    [[nodiscard]] virtual Task<> start(Player& player, BytesView body, Buffer& reply) = 0;
+
+    const Command command;
+    const std::string_view name;
+    const TypeDescription& request_type;
+    const bool is_coroutine;
+};
+
+template <class Self, Request T>
+class PlainHandler final : public CommandHandler {
+public:
+    using Function = ReplyOf<T> (Self::*)(Player&, const T&);
+    PlainHandler(Function function, Self* self)
+        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), false}, function_{function}, self_{self} {}
+
+    void run(Player& player, BytesView body, Buffer& reply) override {
+        T request{};
+        msgpack::decode_into(body, request).value();
+        msgpack::encode_to(reply, (self_->*function_)(player, request));
+    }
+    Task<> start(Player& player, BytesView body, Buffer& reply) override {
+        run(player, body, reply);
+        co_return;
+    }
+
+private:
+    Function function_;
+    Self* self_;
+};
+
+template <class Self, Request T>
+class CoroutineHandler final : public CommandHandler {
+public:
+    using Function = Task<ReplyOf<T>> (Self::*)(Player&, T);
+    CoroutineHandler(Function function, Self* self)
+        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), true}, function_{function}, self_{self} {}
+
+    void run(Player& /*player*/, BytesView /*body*/, Buffer& /*reply*/) override {}
+    Task<> start(Player& player, BytesView body, Buffer& reply) override {
+        T request{};
+        msgpack::decode_into(body, request).value();
+        return answer(player, std::move(request), reply);
+    }
+
+private:
+    Task<> answer(Player& player, T request, Buffer& reply) {
+        auto value = co_await (self_->*function_)(player, std::move(request));
+        msgpack::encode_to(reply, value);
+    }
+
+    Function function_;
+    Self* self_;
+};
+
+}  // namespace gs

@@ -1,0 +1,3 @@
+#pragma once
+// For roles that serve HTTP.
+#include "http/server.hpp"

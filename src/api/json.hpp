@@ -1,0 +1,3 @@
+#pragma once
+// to_json and from_json of any struct with FIELDS.
+#include "base/describe.hpp"

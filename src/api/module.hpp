@@ -1,0 +1,158 @@
+#pragma once
+// All that a module needs: derive from Module, take a ModuleContext, register handlers in the constructor, and name the
+// module with GS_MODULE. See docs/tutorial.md, whose code is modules/echo.
+//   class Chat final : public gs::Module {
+//   public:
+//       explicit Chat(gs::ModuleContext& context) { context.on(&Chat::say, this); }
+//   private:
+//       SayOk say(gs::Player& from, const Say& message);                     // a plain handler
+//       gs::Task<Joined> join(gs::Player& player, Join message);            // or a coroutine, when it must wait
+//   };
+//   GS_MODULE(chat, Chat)
+// Loop: handlers, timers and events of a module run on its role's loop, one message of a player at a time.
+// Errors: throw gs::Error; the client gets it as its reply, every edit is undone and every push is dropped.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/channel.hpp"
+#include "api/handler.hpp"
+#include "api/message.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/settings.hpp"
+#include "runtime/timers.hpp"
+
+namespace gs {
+
+using entity::Save;
+using runtime::sleep;
+using runtime::Timers;
+
+class Module {
+public:
+    virtual ~Module() = default;
+};
+
+/// What the role that runs a module does for it.
+class ModuleHost {
+public:
+    virtual void add_command(std::unique_ptr<CommandHandler> handler) = 0;
+    virtual void add_component(const entity::ComponentType& type) = 0;
+    virtual void add_enter_hook(std::function<void(Player&)> hook) = 0;
+    virtual void add_leave_hook(std::function<void(Player&)> hook) = 0;
+    [[nodiscard]] virtual Settings settings() = 0;
+    [[nodiscard]] virtual runtime::Loop& loop() = 0;
+    [[nodiscard]] virtual Metrics& metrics() = 0;
+
+    /// `message` is a whole client message (header and body).
+    virtual void push_to(PlayerId player, BytesView message) = 0;
+    virtual void push_to(const std::vector<PlayerId>& players, BytesView message) = 0;
+    virtual void push_to_all(BytesView message) = 0;
+    virtual ChannelService& channels() = 0;
+
+    [[nodiscard]] virtual Task<storage::Record> read_record(std::string space, std::string key) = 0;
+    [[nodiscard]] virtual Task<std::optional<std::string>> read_component(PlayerId player, std::string name) = 0;
+    [[nodiscard]] virtual Player* find(PlayerId player) = 0;
+
+protected:
+    ~ModuleHost() = default;
+};
+
+class ModuleContext {
+public:
+    ModuleContext(ModuleHost& host, std::string name) : host_{host}, name_{std::move(name)}, timers_{host.loop()} {}
+
+    /// A client command: `Reply f(Player&, const Request&)` or `Task<Reply> f(Player&, Request)`.
+    template <class Self, Request T>
+    void on(ReplyOf<T> (Self::*handler)(Player&, const T&), Self* self) {
+        host_.add_command(std::make_unique<PlainHandler<Self, T>>(handler, self));
+    }
+    template <class Self, Request T>
+    void on(Task<ReplyOf<T>> (Self::*handler)(Player&, T), Self* self) {
+        host_.add_command(std::make_unique<CoroutineHandler<Self, T>>(handler, self));
+    }
+    /// A component that this module keeps on players; it is loaded with them.
+    template <entity::Component T>
+    void component() {
+        host_.add_component(entity::component_type<T>());
+    }
+    /// Called in a turn of the player: each time a client enters, and before the player is saved and dropped.
+    void on_enter(std::function<void(Player&)> hook) { host_.add_enter_hook(std::move(hook)); }
+    void on_leave(std::function<void(Player&)> hook) { host_.add_leave_hook(std::move(hook)); }
+
+    /// A setting of this module, declared and read in one line: [module.chat] text_max in the config.
+    [[nodiscard]] std::int64_t config(std::string_view key, std::int64_t fallback, Range range, std::string_view unit,
+                                      std::string_view meaning) {
+        return host_.settings().section("module").section(name_).integer(key, fallback, range, unit, meaning);
+    }
+
+    /// To one player wherever they are. Held until the turn commits.
+    template <Push T>
+    void push(PlayerId to, const T& message) {
+        hold(message, [host = &host_, to](BytesView bytes) { host->push_to(to, bytes); });
+    }
+    template <Push T>
+    void push(std::vector<PlayerId> to, const T& message) {
+        hold(message, [host = &host_, to = std::move(to)](BytesView bytes) { host->push_to(to, bytes); });
+    }
+    /// To everyone online, on every gateway.
+    template <Push T>
+    void push_all(const T& message) {
+        hold(message, [host = &host_](BytesView bytes) { host->push_to_all(bytes); });
+    }
+    [[nodiscard]] Channel channel(std::string name) { return {host_.channels(), std::move(name)}; }
+
+    /// Makes `key` this player's own in `space` when the turn commits (a unique name). Errors: conflict when it is
+    /// another player's, here or at the commit.
+    [[nodiscard]] Task<> claim(Player& player, std::string space, std::string key);
+    /// Gives it up when the turn commits; nothing happens when it is not this player's.
+    [[nodiscard]] Task<> release(Player& player, std::string space, std::string key);
+
+    /// Another player's component as it was saved last, or as it is when that player is here.
+    template <entity::Component T>
+    [[nodiscard]] Task<T> look_up(PlayerId player) {
+        if (auto* present = host_.find(player)) co_return present->get<T>();
+        auto json = co_await host_.read_component(player, std::string{entity::component_type<T>().name});
+        if (!json) co_return T{};
+        co_return from_json<T>(*json).value();
+    }
+
+    [[nodiscard]] Timers& timers() { return timers_; }
+    [[nodiscard]] runtime::Loop& loop() { return host_.loop(); }
+    [[nodiscard]] Metrics& metrics() { return host_.metrics(); }
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+private:
+    template <Push T, class Send>
+    void hold(const T& message, Send send) {
+        Buffer bytes;
+        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0}, message);
+        if (auto* turn = entity::Turn::current()) {
+            turn->after_commit([bytes = std::move(bytes), send = std::move(send)] { send(bytes); });
+        } else {
+            send(bytes);
+        }
+    }
+
+    ModuleHost& host_;
+    std::string name_;
+    Timers timers_;
+};
+
+/// A module as the executable knows it. Constructors have no effect beyond registering: they also run to check a config.
+struct ModuleInfo {
+    std::string_view name;
+    std::unique_ptr<Module> (*make)(ModuleContext& context);
+};
+
+}  // namespace gs
+
+#define GS_MODULE(module_name, type)                                                                            \
+    namespace gs {                                                                                              \
+    extern const ModuleInfo module_name##_module;                                                               \
+    const ModuleInfo module_name##_module{                                                                      \
+        #module_name,                                                                                           \
+        [](ModuleContext& context) -> std::unique_ptr<Module> { return std::make_unique<type>(context); }};     \
+    }

@@ -1,0 +1,49 @@
+#include "app/admin.hpp"
+
+#include "transport/transport.hpp"
+
+namespace gs::app {
+
+namespace {
+
+http::HttpResponse text(unsigned status, std::string body) {
+    http::HttpResponse response;
+    response.status = status;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = std::move(body);
+    return response;
+}
+
+}  // namespace
+
+Result<void> Admin::start(const std::string& address) {
+    if (address.empty()) return {};
+    const auto parts = transport::parse_host_port(address);
+    if (!parts) return Error{Code::invalid, "admin.address: {}", parts.error().message()};
+    http::HttpServerOptions options;
+    options.address = parts->host;
+    options.port = parts->port;
+    server_ = std::make_unique<http::HttpServer>(options);
+    // Health and metrics are answered on the server's own thread: a stuck loop must not hide itself.
+    const http::Executor here = [](std::function<void()> work) { work(); };
+    const http::Executor on_home = [this](std::function<void()> work) { home_.post(std::move(work)); };
+    server_->route("GET", "/metrics", here, [this](std::shared_ptr<http::HttpExchange> exchange) {
+        auto response = text(200, node_.metrics().to_prometheus_text());
+        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        exchange->reply(std::move(response));
+    });
+    server_->route("GET", "/healthz", here, [this](std::shared_ptr<http::HttpExchange> exchange) {
+        const bool alive = node_.is_alive(runtime::Time{std::chrono::steady_clock::now()});
+        exchange->reply(alive ? text(200, "ok\n") : text(503, "a loop has been stuck for over 10 seconds\n"));
+    });
+    server_->route("GET", "/readyz", on_home, [this](std::shared_ptr<http::HttpExchange> exchange) {
+        const auto why_not = node_.not_ready_because();
+        exchange->reply(why_not.empty() ? text(200, "ready\n") : text(503, why_not + "\n"));
+    });
+    const auto started = server_->start();
+    if (!started) return Error{started.error().code(), "admin.address: {}", started.error().message()};
+    address_ = fmt::format("{}:{}", parts->host, server_->port());
+    return {};
+}
+
+}  // namespace gs::app

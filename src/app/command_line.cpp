@@ -1,0 +1,128 @@
+#include "app/command_line.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "api/registry.hpp"
+#include "app/run.hpp"
+#include "app/up.hpp"
+#include "client/bots/bots.hpp"
+
+namespace gs::app {
+
+namespace {
+
+struct Flags {
+    std::string config, node, data_directory;
+    std::vector<std::string> roles, sets;
+    bool development = false, print_defaults = false, list = false;
+    std::string key_directory = ".";
+    double seconds = 20;
+    bots::BotOptions bots;
+};
+
+void add_config_flags(CLI::App& app, Flags& flags) {
+    app.add_option("--config", flags.config, "the config file (TOML); without one: development mode");
+    app.add_option("--node", flags.node, "which [[node]] of a cluster file this process is");
+    app.add_option("--roles", flags.roles, "all, or some of gateway,login,center,game,storage")->delimiter(',');
+    app.add_option("--data-dir", flags.data_directory, "where keys and the database are");
+    app.add_option("--set", flags.sets, "key=value, above file and environment; repeat it for more");
+    app.add_flag("--dev", flags.development, "development mode: keys made as needed, easier limits");
+}
+
+RunOptions run_options(const Flags& flags, const std::string& version) {
+    RunOptions options;
+    if (!flags.config.empty()) options.sources.file = flags.config;
+    options.sources.environment = environment_of(environ);
+    options.sources.sets = flags.sets;
+    options.overrides = {flags.roles, flags.node, flags.data_directory, flags.development || flags.config.empty()};
+    options.version = version;
+    return options;
+}
+
+void print_list() {
+    std::cout << "roles:   ";
+    for (const auto* role : compiled_roles()) std::cout << ' ' << to_string(role->role);
+    std::cout << "\nmodules: ";
+    for (const auto* module : compiled_modules()) std::cout << ' ' << module->name;
+    std::cout << "\n";
+}
+
+void add_bot_flags(CLI::App& app, Flags& flags) {
+    auto& bots = flags.bots;
+    std::string scenarios = "one of";
+    for (const auto& [name, meaning] : bots::scenario_list()) scenarios += fmt::format("\n  {}: {}", name, meaning);
+    app.add_option("--count", bots.count, "how many bots")->capture_default_str();
+    app.add_option("--scenario", bots.scenario, scenarios)->capture_default_str();
+    app.add_option("--seconds", flags.seconds, "how long they play")->capture_default_str();
+    app.add_option("--login", bots.login, "the address of the login role")->capture_default_str();
+    app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")->capture_default_str();
+    app.add_option("--ramp", bots.ramp, "bots started per second")->capture_default_str();
+    app.add_option("--seed", bots.seed, "of all that bots choose at random")->capture_default_str();
+    app.add_option("--json", bots.json_file, "write the report as JSON to this file; -: standard output");
+    app.add_option("--ledger", bots.ledger_file, "write what the server confirmed to this file");
+    app.add_flag("--survive", bots.survive, "lost connections are not errors: bots come back and go on");
+}
+
+}  // namespace
+
+int run_command_line(int argument_count, char** arguments, const std::string& version) {
+    Flags flags;
+    CLI::App app{"gameserver: a distributed game server in one executable", "gameserver"};
+    app.footer("A newcomer starts with:  gameserver --roles=all");
+    app.set_version_flag("--version", [&] {
+        std::string text = "gameserver " + version + "\nmodules:";
+        for (const auto* module : compiled_modules()) text += " " + std::string{module->name};
+        return text + "\nengines: sqlite memory\ntransports: tcp";
+    });
+    app.add_flag("--list", flags.list, "the roles and modules that are compiled in");
+    add_config_flags(app, flags);
+    app.require_subcommand(0, 1);
+
+    auto* run = app.add_subcommand("run", "run a node (the default)");
+    add_config_flags(*run, flags);
+    auto* check = app.add_subcommand("check-config", "say what is wrong with a configuration, without starting anything");
+    add_config_flags(*check, flags);
+    check->add_flag("--print-defaults", flags.print_defaults, "print every key with its meaning, unit, range and default");
+    auto* keygen = app.add_subcommand("keygen", "make the keys that sign and verify tokens");
+    keygen->add_option("--out", flags.key_directory, "the directory to write them to")->capture_default_str();
+    auto* up = app.add_subcommand("up", "run every node of a cluster file on this host");
+    up->add_option("file", flags.config, "the cluster file")->required();
+    up->add_option("--data-dir", flags.data_directory, "where keys and the database are");
+    up->add_option("--set", flags.sets, "key=value for every node; repeat it for more");
+    up->add_flag("--dev", flags.development, "development mode");
+    auto* bot = app.add_subcommand("bots", "play many clients against a server, check what they receive, and report");
+    add_bot_flags(*bot, flags);
+
+    try {
+        app.parse(argument_count, arguments);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        return code == 0 ? exit_stopped : exit_wrong_use;
+    }
+    if (flags.list) {
+        print_list();
+        return exit_stopped;
+    }
+    if (bot->parsed()) {
+        flags.bots.time = std::chrono::milliseconds{static_cast<std::int64_t>(flags.seconds * 1000)};
+        return bots::run_bots(flags.bots);
+    }
+    if (keygen->parsed()) return make_keys(flags.key_directory);
+    const auto options = run_options(flags, version);
+    if (check->parsed()) return check_config(options, flags.print_defaults);
+    if (up->parsed()) {
+        std::vector<std::string> forwarded;
+        for (const auto& set : flags.sets) forwarded.insert(forwarded.end(), {"--set", set});
+        if (!flags.data_directory.empty()) forwarded.insert(forwarded.end(), {"--data-dir", flags.data_directory});
+        if (flags.development) forwarded.emplace_back("--dev");
+        return run_cluster(options, forwarded);
+    }
+    return run_node(options);
+}
+
+}  // namespace gs::app

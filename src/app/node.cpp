@@ -1,0 +1,160 @@
+#include "app/node.hpp"
+
+#include <algorithm>
+
+namespace gs::app {
+
+namespace {
+constexpr auto beat_period = std::chrono::milliseconds{250};
+constexpr auto dead_after = std::chrono::seconds{10};
+// Those whom the next one needs for its own stop come later: a game saves into storage.
+constexpr std::array<Role, role_count> stop_order{Role::gateway, Role::login, Role::game, Role::center, Role::storage};
+}  // namespace
+
+/// How a loop does, written by the loop itself.
+struct Node::Pulse {
+    Pulse(runtime::Loop& of, Metrics& metrics)
+        : loop{of},
+          timers{of},
+          lag{metrics.histogram("gameserver_loop_lag_seconds", "how late timers fire: the time other work kept the loop",
+                                {{"loop", of.name()}})} {}
+    runtime::Loop& loop;
+    runtime::Timers timers;
+    Histogram& lag;
+    std::atomic<runtime::Duration::rep> last{0};
+};
+
+Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, std::span<const RoleInfo* const> roles,
+           std::span<const ModuleInfo* const> modules)
+    : settings_{settings}, world_{std::move(world)} {
+    group_.self = Incarnation{world_.incarnation};
+    group_.node = settings_.name;
+    group_.serialise_local = settings_.serialise_local;
+    for (std::size_t index = 0; index < world_.loops.size(); ++index) {
+        buses_.push_back(std::make_unique<cluster::Bus>(group_, *world_.loops[index], index, metrics_));
+        group_.buses.push_back(buses_.back().get());
+        pulses_.push_back(std::make_unique<Pulse>(*world_.loops[index], metrics_));
+    }
+    cluster::LinkOptions links;
+    links.cluster = settings_.cluster;
+    links.listen = settings_.link_address;
+    links.timeout = settings_.link_timeout;
+    links.heartbeat = std::min<runtime::Duration>(std::chrono::seconds{1}, settings_.link_timeout / 4);
+    for (const auto& row : settings_.rows) {
+        if (row.name != settings_.name) links.peers.push_back({row.name, row.link});
+    }
+    links_ = std::make_unique<cluster::Links>(group_, *world_.loops.front(), *world_.transport, std::move(links), metrics_);
+
+    std::size_t next_loop = 0;
+    for (const auto* info : roles) {
+        if (!settings_.roles.contains(info->role)) continue;
+        auto running = std::make_unique<Running>();
+        running->role = info->role;
+        running->loop = next_loop++ % world_.loops.size();
+        const auto index = static_cast<std::size_t>(info->role);
+        group_.has_role[index] = true;
+        group_.loop_of_role[index] = running->loop;
+        auto& bus = *buses_[running->loop];
+        running->context = std::make_unique<RoleContext>(
+            RoleContext{bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
+                        modules, settings_.name, settings_.data_directory, settings_.development, world_.threads});
+        running->tasks = std::make_unique<runtime::Tasks>();
+        running->actor = info->make(*running->context);
+        roles_.push_back(std::move(running));
+    }
+    metrics_.counter_function("gameserver_log_dropped_total", "log lines lost because writing could not keep up", {},
+                              [] { return static_cast<double>(log::dropped()); });
+    metrics_.counter_function("gameserver_escaped_errors_total", "tasks that ended with an error nobody handled", {},
+                              [] { return static_cast<double>(runtime::Tasks::escaped()); });
+}
+
+Node::~Node() {
+    links_->stop();
+    tasks_.cancel();
+    for (auto& role : roles_) role->tasks->cancel();
+    for (auto& bus : buses_) bus->tasks().cancel();
+    roles_.clear();
+}
+
+void Node::start(std::function<void(const Error&)> on_failed) {
+    on_failed_ = std::move(on_failed);
+    for (std::size_t index = 0; index < world_.loops.size(); ++index) {
+        world_.loops[index]->post([this, index] { beat(index); });
+    }
+    world_.loops.front()->post([this] {
+        const auto started = links_->start();
+        if (!started) on_failed_(started.error());
+    });
+    for (auto& role : roles_) {
+        auto* running = role.get();
+        world_.loops[running->loop]->post([this, running] { running->tasks->spawn(start_role(*running), "start"); });
+    }
+}
+
+runtime::Task<> Node::start_role(Running& role) {
+    try {
+        co_await role.actor->start();
+    } catch (const Error& error) {
+        world_.loops.front()->post([this, error] { on_failed_(error); });
+    }
+}
+
+void Node::beat(std::size_t loop) {
+    auto& pulse = *pulses_[loop];
+    const auto expected = pulse.loop.now() + beat_period;
+    pulse.last.store(pulse.loop.now().time_since_epoch().count(), std::memory_order_relaxed);
+    pulse.timers.after("beat", beat_period, [this, loop, expected] {
+        pulses_[loop]->lag.observe(pulses_[loop]->loop.now() - expected);
+        beat(loop);
+    });
+}
+
+bool Node::is_alive(runtime::Time now) const {
+    return std::all_of(pulses_.begin(), pulses_.end(), [&](const auto& pulse) {
+        return now - runtime::Time{runtime::Duration{pulse->last.load(std::memory_order_relaxed)}} < dead_after;
+    });
+}
+
+bool Node::is_ready() const { return not_ready_because().empty(); }
+
+std::string Node::not_ready_because() const {
+    for (const auto& role : roles_) {
+        const auto* instance = buses_.front()->find({group_.self, role->role});
+        if (instance == nullptr || !instance->state.ready) return fmt::format("role {} is not ready yet", role->role);
+    }
+    return {};
+}
+
+std::string Node::endpoint(Role role) const {
+    const auto* instance = buses_.front()->find({group_.self, role});
+    return instance == nullptr ? std::string{} : instance->state.endpoint;
+}
+
+void Node::stop(std::function<void()> stopped) { tasks_.spawn(stop_all(std::move(stopped)), "stop"); }
+
+runtime::Task<> Node::stop_all(std::function<void()> stopped) {
+    for (const auto wanted : stop_order) {
+        for (auto& role : roles_) {
+            if (role->role != wanted) continue;
+            const runtime::Promise<bool> promise;
+            auto done = promise.future();
+            auto* running = role.get();
+            world_.loops[running->loop]->post(
+                [this, running, promise] { running->tasks->spawn(stop_role(*running, promise), "stop"); });
+            co_await std::move(done);
+        }
+    }
+    links_->stop();
+    stopped();
+}
+
+runtime::Task<> Node::stop_role(Running& role, runtime::Promise<bool> done) {
+    try {
+        co_await role.actor->stop();
+    } catch (const Error& error) {
+        log::error("role {} did not stop cleanly: {}", role.role, error.message());
+    }
+    world_.loops.front()->post([done] { done.set(true); });
+}
+
+}  // namespace gs::app

@@ -1,0 +1,52 @@
+#pragma once
+// The settings of a node itself and of its cluster; roles and modules read their own.
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/settings.hpp"
+
+namespace gs::app {
+
+/// One [[node]] of a cluster file.
+struct NodeRow {
+    std::string name;
+    std::vector<std::string> roles;
+    std::string link, admin, clients, http;
+};
+
+struct NodeSettings {
+    std::string name;
+    std::set<Role> roles;
+    bool development = false;
+    std::filesystem::path data_directory;
+    std::string admin_address;
+    std::chrono::seconds shutdown{};
+    std::size_t loops = 0;  ///< 0: as many as cores, at most one for each role
+    std::size_t pool_threads = 0;
+    bool serialise_local = false;
+    log::Options log;
+    std::string cluster, link_address;
+    std::chrono::milliseconds link_timeout{};
+    std::vector<NodeRow> rows;
+};
+
+/// What the command line says beside --set.
+struct NodeOverrides {
+    std::vector<std::string> roles;  ///< empty: as configured; "all"
+    std::string node;
+    std::string data_directory;
+    bool development = false;
+};
+
+/// Reads and declares. Of a cluster file, the row of this node also sets gateway.tcp.address, login.http.address and
+/// admin.address in `tree`. Errors: invalid (unknown role or node, no roles at all).
+[[nodiscard]] Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides& overrides);
+
+[[nodiscard]] Result<std::set<Role>> parse_roles(const std::vector<std::string>& names);
+
+}  // namespace gs::app

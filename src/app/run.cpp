@@ -1,0 +1,237 @@
+#include "app/run.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "api/registry.hpp"
+#include "app/admin.hpp"
+#include "app/catalog.hpp"
+#include "app/config/documented.hpp"
+#include "app/node.hpp"
+#include "base/crypto/crypto.hpp"
+#include "base/crypto/signing.hpp"
+#include "runtime/asio_loop.hpp"
+#include "runtime/signals.hpp"
+#include "transport/tcp/tcp_transport.hpp"
+
+namespace gs::app {
+
+namespace {
+
+int complain(const Error& error) {
+    std::cerr << "gameserver: " << error.message() << "\n";
+    return error.code() == Code::invalid ? exit_wrong_use : exit_failed;
+}
+
+/// A player is a file: take as many as the system lets us have.
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string role_list(const NodeSettings& node) {
+    std::string list;
+    for (const auto role : node.roles) list += fmt::format("{}{}", list.empty() ? "" : ", ", role);
+    return list;
+}
+
+/// A process of real loops around a node.
+class Process {
+public:
+    Process(const RunOptions& options, CheckedConfig config)
+        : version_{options.version}, config_{std::move(config)}, pool_{{config_.node.pool_threads, 256}} {
+        const auto cores = std::max(1U, std::thread::hardware_concurrency());
+        auto count = config_.node.loops == 0 ? cores : config_.node.loops;
+        count = std::max<std::size_t>(1, std::min(count, config_.node.roles.size()));
+        NodeWorld world;
+        for (std::size_t index = 0; index < count; ++index) {
+            loops_.push_back(std::make_unique<runtime::AsioLoop>(fmt::format("loop-{}", index), random_u64()));
+            world.loops.push_back(loops_.back().get());
+        }
+        world.transport = transport_.get();
+        world.pool = &pool_;
+        world.incarnation = random_u64() >> 1U;
+        node_ = std::make_unique<Node>(config_.node, *config_.tree, std::move(world), compiled_roles(), compiled_modules());
+        admin_ = std::make_unique<Admin>(*node_, *loops_.front());
+    }
+
+    ~Process() {
+        admin_->stop();
+        node_.reset();
+    }
+
+    int run() {
+        const auto admin = admin_->start(config_.node.admin_address);
+        if (!admin) return complain(admin.error());
+        const runtime::Signals signals{*loops_.front(), [this](int) { stop_asked(); }};
+        node_->start([this](const Error& error) { fail(error); });
+        loops_.front()->post([this] { wait_ready(); });
+        std::vector<std::thread> threads;
+        for (std::size_t index = 1; index < loops_.size(); ++index) {
+            threads.emplace_back([this, index] { loops_[index]->run(); });
+        }
+        loops_.front()->run();
+        for (std::size_t index = 1; index < loops_.size(); ++index) loops_[index]->stop();
+        for (auto& thread : threads) thread.join();
+        return exit_code_;
+    }
+
+private:
+    void wait_ready() {
+        if (!node_->is_ready()) {
+            if (++waited_ == 300) log::warn("still waiting: {}", node_->not_ready_because());
+            loops_.front()->after(std::chrono::milliseconds{10}, [this] { wait_ready(); });
+            return;
+        }
+        log::info("node {} is ready ({})", config_.node.name, role_list(config_.node));
+        if (config_.node.development && config_.node.roles.size() == role_count) print_banner();
+    }
+
+    void print_banner() const {
+        std::string text = fmt::format(
+            "\n"
+            "  gameserver {} in development mode: loopback only; keys and data are in\n"
+            "  {}\n"
+            "\n"
+            "  players log in at   http://{}/v1/guest\n"
+            "  and then connect to {}\n"
+            "  health and metrics  http://{}/readyz  /healthz  /metrics\n"
+            "\n"
+            "  try it, in another terminal:\n"
+            "    gameserver bots --count 50 --scenario chat --seconds 10",
+            version_, std::filesystem::absolute(config_.node.data_directory).string(), node_->endpoint(Role::login),
+            node_->endpoint(Role::gateway), admin_->address());
+        if (node_->endpoint(Role::login) != "127.0.0.1:7080") text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
+        std::cerr << text << "\n  stop with Ctrl-C; write a module: docs/tutorial.md\n\n";
+    }
+
+    void fail(const Error& error) {
+        std::cerr << "gameserver: " << error.message() << "\n";
+        exit_code_ = error.code() == Code::invalid ? exit_wrong_use : exit_failed;
+        loops_.front()->stop();
+    }
+
+    void stop_asked() {
+        if (stopping_) {
+            log::warn("stopped at once, as asked a second time");
+            log::stop();
+            std::_Exit(exit_failed);
+        }
+        stopping_ = true;
+        log::info("stopping: no new players, then saving (again to stop at once)");
+        loops_.front()->after(config_.node.shutdown, [this] {
+            log::error("stopping took longer than {} s (server.shutdown_seconds); what is not saved by now is lost",
+                       config_.node.shutdown.count());
+            exit_code_ = exit_failed;
+            loops_.front()->stop();
+        });
+        node_->stop([this] {
+            log::info("stopped");
+            loops_.front()->stop();
+        });
+    }
+
+    std::string version_;
+    CheckedConfig config_;
+    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport();
+    std::vector<std::unique_ptr<runtime::AsioLoop>> loops_;
+    runtime::BlockingPool pool_;
+    std::unique_ptr<Node> node_;
+    std::unique_ptr<Admin> admin_;
+    bool stopping_ = false;
+    int exit_code_ = exit_stopped;
+    int waited_ = 0;
+};
+
+}  // namespace
+
+Result<CheckedConfig> load_checked(const RunOptions& options) {
+    auto loaded = load_config(options.sources);
+    if (!loaded) return loaded.error();
+    CheckedConfig config;
+    config.tree = std::make_unique<SettingsTree>(std::move(*loaded));
+    auto node = read_node_settings(*config.tree, options.overrides);
+    const bool development = node && node->development;
+    const auto declared = declare_all(*config.tree, development, compiled_roles(), compiled_modules());
+    if (!declared) return declared.error();
+    const auto checked = config.tree->finish();
+    if (!checked) return checked.error();
+    if (!node) return node.error();
+    config.node = std::move(*node);
+    return config;
+}
+
+Result<void> create_keys(const std::filesystem::path& directory) {
+    std::error_code failed;
+    std::filesystem::create_directories(directory, failed);
+    if (failed) {
+        return Error{Code::invalid, "the directory {} cannot be made: {}; give another with --data-dir", directory.string(),
+                     failed.message()};
+    }
+    const auto key = load_or_create_private_key(directory / "token.key");
+    if (!key) return key.error();
+    return save_public_key(directory / "token.pub", key->public_key());
+}
+
+int run_node(const RunOptions& options) {
+    raise_file_limit();
+    const auto crypto = crypto_init();
+    if (!crypto) return complain(crypto.error());
+    auto config = load_checked(options);
+    if (!config) {
+        std::cerr << "gameserver: the configuration is wrong\n" << config.error().message() << "\n";
+        return exit_wrong_use;
+    }
+    if (config->node.roles.empty()) {
+        return complain({Code::invalid, "no roles to run: say --roles=all, or some of gateway,login,center,game,storage"});
+    }
+    if (config->node.development) {
+        const auto keys = create_keys(config->node.data_directory);
+        if (!keys) return complain({Code::invalid, "{}", keys.error().message()});
+    }
+    try {
+        log::start(config->node.log);
+        int code = exit_failed;
+        {
+            Process process{options, std::move(*config)};
+            code = process.run();
+        }
+        log::stop();
+        return code;
+    } catch (const Error& error) {
+        log::stop();
+        return complain(error);
+    }
+}
+
+int check_config(const RunOptions& options, bool print_defaults) {
+    auto config = load_checked(options);
+    if (!config) {
+        std::cerr << config.error().message() << "\n";
+        return exit_wrong_use;
+    }
+    if (print_defaults) {
+        std::cout << documented_config(config->tree->declared());
+    } else {
+        std::cout << "the configuration is fine\n";
+    }
+    return exit_stopped;
+}
+
+int make_keys(const std::filesystem::path& directory) {
+    const auto crypto = crypto_init();
+    if (!crypto) return complain(crypto.error());
+    const auto made = create_keys(directory);
+    if (!made) return complain(made.error());
+    std::cout << "keys for tokens are in " << directory.string()
+              << ":\n  token.key  secret, for login only\n  token.pub  for every gateway\n";
+    return exit_stopped;
+}
+
+}  // namespace gs::app

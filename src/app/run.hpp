@@ -1,0 +1,34 @@
+#pragma once
+// `gameserver run`, `check-config` and `keygen`: from sources of configuration to a node that runs until it is told to stop.
+#include <filesystem>
+#include <string>
+
+#include "app/config/config.hpp"
+#include "app/node_settings.hpp"
+
+namespace gs::app {
+
+struct RunOptions {
+    ConfigSources sources;
+    NodeOverrides overrides;
+    std::string version;
+};
+
+/// The exit codes of the process.
+inline constexpr int exit_stopped = 0, exit_failed = 1, exit_wrong_use = 2;
+
+[[nodiscard]] int run_node(const RunOptions& options);
+/// Prints what is wrong, or that nothing is; with `print_defaults` every key with its meaning instead.
+[[nodiscard]] int check_config(const RunOptions& options, bool print_defaults);
+/// Writes token.key and token.pub; existing ones stay.
+[[nodiscard]] int make_keys(const std::filesystem::path& directory);
+
+/// Loads and checks everything; the tree is checked to hold no unknown or wrong key.
+struct CheckedConfig {
+    std::unique_ptr<SettingsTree> tree;
+    NodeSettings node;
+};
+[[nodiscard]] Result<CheckedConfig> load_checked(const RunOptions& options);
+[[nodiscard]] Result<void> create_keys(const std::filesystem::path& directory);
+
+}  // namespace gs::app

@@ -1,0 +1,47 @@
+#pragma once
+// The client for tools and tests that have nothing else to do: each call waits for its answer.
+// Loop: one thread at a time. Pushes and heartbeats are handled inside the calls only: call poll() at least once in a
+// heartbeat period, and make no request from inside a push handler.
+#include <asio/io_context.hpp>
+
+#include "client/cpp/client.hpp"
+
+namespace gs::client {
+
+class BlockingClient {
+public:
+    explicit BlockingClient(ClientOptions options = {}) : client_{io_, std::move(options)} {}
+
+    [[nodiscard]] Result<wire::Entered> connect(std::string host, std::uint16_t port, std::string token);
+
+    template <Request R>
+    [[nodiscard]] Result<ReplyOf<R>> request(const R& message) {
+        Result<ReplyOf<R>> result = Error{Code::deadline, "no answer"};
+        bool done = false;
+        client_.request(message, [&](Result<ReplyOf<R>> reply) {
+            result = std::move(reply);
+            done = true;
+        });
+        run_until(done);
+        return result;
+    }
+
+    template <Push P, class Handler>
+    void on(Handler handler) {
+        client_.on<P>(std::move(handler));
+    }
+    void on_closed(std::function<void(const wire::Close&)> handler) { client_.on_closed(std::move(handler)); }
+    /// Handles what arrives during this time.
+    void poll(Duration time);
+    void close() { client_.close(); }
+    [[nodiscard]] bool connected() const { return client_.connected(); }
+    [[nodiscard]] Duration rtt() const { return client_.rtt(); }
+
+private:
+    void run_until(const bool& done);
+
+    asio::io_context io_{1};
+    Client client_;
+};
+
+}  // namespace gs::client

@@ -1,0 +1,25 @@
+#pragma once
+// Who is there: every role instance that this node can reach, itself included. Each loop's bus keeps a copy.
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+
+namespace gs::cluster {
+
+/// What a role tells the others about itself; travels on every link.
+struct Announcement {
+    Role role{};
+    bool ready = false;
+    std::uint32_t load = 0;  ///< players, or what the role counts; only compared with others of its role
+    std::string endpoint;    ///< where clients reach it, if they do
+    FIELDS(role, ready, load, endpoint)
+};
+
+struct Instance {
+    RoleAddress address;
+    std::string node;
+    Announcement state;
+};
+
+}  // namespace gs::cluster

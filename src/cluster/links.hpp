@@ -1,0 +1,71 @@
+#pragma once
+// Links between nodes: one multiplexed connection for each pair, kept up by the node whose name sorts first, with
+// backoff and jitter; nodes may start in any order. A link carries announcements, heartbeats and envelopes.
+// Loop: home (the first one).
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/metrics.hpp"
+#include "cluster/bus.hpp"
+#include "transport/transport.hpp"
+
+namespace gs::cluster {
+
+struct PeerAddress {
+    std::string node;
+    std::string address;  ///< host:port of its links
+};
+
+struct LinkOptions {
+    std::string cluster;                    ///< nodes of another cluster are refused
+    std::string listen;                     ///< empty: a single node, no links
+    std::vector<PeerAddress> peers;         ///< the other nodes, by discovery
+    runtime::Duration heartbeat = std::chrono::seconds{1};
+    runtime::Duration timeout = std::chrono::seconds{5};
+    std::size_t queue_bytes_max = 8U << 20U;  ///< then messages are refused: calls end with an error at once
+};
+
+class Link;
+
+class Links final : public Carrier {
+public:
+    Links(BusGroup& group, runtime::Loop& home, transport::Transport& transport, LinkOptions options, Metrics& metrics);
+    ~Links();
+
+    Result<void> start();
+    void stop();
+    [[nodiscard]] std::string address() const { return listener_ ? listener_->address() : std::string{}; }
+    [[nodiscard]] std::size_t connected() const { return by_node_.size(); }
+
+    bool carry(const Envelope& envelope) override;
+    void announce(const Announcement& announcement) override;
+
+private:
+    friend class Link;
+
+    void dial(const PeerAddress& peer, int failures);
+    void retry(const PeerAddress& peer, int failures);
+    void adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled);
+    void opened(Link& link);
+    void closed(Link& link, const Error& why);
+    void instance(const Instance& instance, bool up);
+    void beat();
+
+    BusGroup& group_;
+    runtime::Loop& home_;
+    transport::Transport& transport_;
+    LinkOptions options_;
+    std::unique_ptr<transport::Listener> listener_;
+    std::map<Link*, std::unique_ptr<Link>> links_;
+    std::map<Incarnation, Link*> by_node_;  // those whose hello was accepted
+    std::map<Role, Announcement> announced_;
+    runtime::Timers timers_;
+    bool stopping_ = false;
+    Gauge& connected_;
+    Counter& bytes_in_;
+    Counter& bytes_out_;
+    Counter& refused_;
+};
+
+}  // namespace gs::cluster

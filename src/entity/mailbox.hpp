@@ -1,0 +1,58 @@
+#pragma once
+// One message at a time: work for an entity runs at once when the entity is idle, else in its turn. Whoever was started
+// calls done() when its turn is over. Loop: the entity's.
+#include <deque>
+
+#include "runtime/job.hpp"
+#include "runtime/task.hpp"
+
+namespace gs::entity {
+
+class Mailbox {
+public:
+    static constexpr std::size_t waiting_max = 64;  ///< messages of clients; then they are answered `busy`
+
+    [[nodiscard]] bool busy() const { return busy_; }
+    [[nodiscard]] bool full() const { return waiting_.size() >= waiting_max; }
+    [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+    /// Takes the turn when nobody has it. Ends with done().
+    [[nodiscard]] bool try_begin() {
+        if (busy_) return false;
+        return busy_ = true;
+    }
+    /// For when try_begin said no: runs with the turn taken, later.
+    void wait(runtime::Job job) { waiting_.push_back(std::move(job)); }
+    /// Ends the turn; the next one starts inside this call.
+    void done() {
+        busy_ = false;
+        if (waiting_.empty()) return;
+        auto job = std::move(waiting_.front());
+        waiting_.pop_front();
+        busy_ = true;
+        job();
+    }
+
+    /// `co_await mailbox.turn();` waits for the turn; end it with done().
+    class Turn {
+    public:
+        explicit Turn(Mailbox& mailbox) : mailbox_{mailbox} {}
+        [[nodiscard]] bool await_ready() const { return mailbox_.try_begin(); }
+        void await_suspend(std::coroutine_handle<> handle) {
+            waiter_.suspend(handle);
+            mailbox_.wait([this] { waiter_.resume(); });
+        }
+        void await_resume() const {}
+
+    private:
+        Mailbox& mailbox_;
+        runtime::Waiter waiter_;
+    };
+    [[nodiscard]] Turn turn() { return Turn{*this}; }
+
+private:
+    bool busy_ = false;
+    std::deque<runtime::Job> waiting_;
+};
+
+}  // namespace gs::entity

@@ -1,0 +1,71 @@
+#include "entity/persistence.hpp"
+
+#include "base/log.hpp"
+
+namespace gs::entity {
+
+namespace {
+constexpr auto answer_deadline = std::chrono::seconds{5};
+constexpr auto pause_first = std::chrono::milliseconds{20};
+constexpr auto pause_most = std::chrono::seconds{1};
+
+/// Refused for what it is, and so for ever; anything else may have been done or may yet be done.
+bool is_refusal(Code code) { return code == Code::invalid || code == Code::unknown_command; }
+}  // namespace
+
+Persistence::Persistence(cluster::RoleBus bus, Metrics& metrics)
+    : bus_{bus},
+      commit_time_{metrics.histogram("gameserver_commit_seconds", "from the end of a turn until its change is durable")},
+      repeated_{metrics.counter("gameserver_commit_repeated_total", "writes sent again because no answer came")},
+      fenced_{metrics.counter("gameserver_commit_fenced_total", "writes refused because a newer owner exists")} {}
+
+runtime::Task<Result<storage::Opened>> Persistence::open(EntityKey key) {
+    const auto to = bus_.any(Role::storage);
+    if (!to) co_return Result<storage::Opened>{to.error()};
+    storage::Open request;
+    request.key = std::move(key);
+    co_return co_await bus_.call(*to, std::move(request));
+}
+
+runtime::Task<Result<storage::Loaded>> Persistence::load(EntityKey key) {
+    const auto to = bus_.any(Role::storage);
+    if (!to) co_return Result<storage::Loaded>{to.error()};
+    storage::Load request;
+    request.key = std::move(key);
+    co_return co_await bus_.call(*to, std::move(request));
+}
+
+runtime::Task<Result<storage::Record>> Persistence::read_record(std::string space, std::string key) {
+    const auto to = bus_.any(Role::storage);
+    if (!to) co_return Result<storage::Record>{to.error()};
+    storage::ReadRecord request;
+    request.space = std::move(space);
+    request.key = std::move(key);
+    co_return co_await bus_.call(*to, std::move(request));
+}
+
+runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit commit) {
+    const auto began = bus_.loop().now();
+    runtime::Duration pause = pause_first;
+    for (int attempt = 1;; ++attempt) {
+        const auto to = bus_.any(Role::storage);
+        if (to) {
+            auto answer = co_await bus_.call(*to, commit, answer_deadline);
+            if (answer) {
+                commit_time_.observe(bus_.loop().now() - began);
+                if (answer->outcome == storage::Outcome::fenced) fenced_.add();
+                co_return Result<storage::Outcome>{answer->outcome};
+            }
+            if (is_refusal(answer.error().code())) co_return Result<storage::Outcome>{answer.error()};
+        }
+        if (attempt == 10) {
+            log::warn("a change of {} waits for storage, which does not answer",
+                      commit.entities.empty() ? EntityKey{"record", 0} : commit.entities.front().key);
+        }
+        repeated_.add();
+        co_await runtime::sleep(bus_.loop(), pause);
+        pause = std::min<runtime::Duration>(pause * 2, pause_most);
+    }
+}
+
+}  // namespace gs::entity

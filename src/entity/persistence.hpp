@@ -1,0 +1,30 @@
+#pragma once
+// Loads and saves entities through the storage role. A write is repeated under the same epoch and sequence until storage
+// answers, so an answer lost on the way costs time, never data.
+// Loop: the host's.
+#include "base/metrics.hpp"
+#include "cluster/bus.hpp"
+#include "entity/turn.hpp"
+
+namespace gs::entity {
+
+class Persistence {
+public:
+    Persistence(cluster::RoleBus bus, Metrics& metrics);
+
+    /// Takes ownership of the entity (its epoch rises) and reads it. Errors: unavailable after `patience`.
+    [[nodiscard]] runtime::Task<Result<storage::Opened>> open(EntityKey key);
+    [[nodiscard]] runtime::Task<Result<storage::Loaded>> load(EntityKey key);
+    [[nodiscard]] runtime::Task<Result<storage::Record>> read_record(std::string space, std::string key);
+
+    /// Ends with storage's answer, however long that takes; an error only when the request itself is refused.
+    [[nodiscard]] runtime::Task<Result<storage::Outcome>> commit(storage::Commit commit);
+
+private:
+    cluster::RoleBus bus_;
+    Histogram& commit_time_;
+    Counter& repeated_;
+    Counter& fenced_;
+};
+
+}  // namespace gs::entity

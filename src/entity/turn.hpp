@@ -1,0 +1,51 @@
+#pragma once
+// The unit of work: what one message did to its entity, and what must not leave before that is kept. Edits, records and
+// held messages are committed together or dropped together.
+// Owner: the host, for the length of the turn; current() finds it from handler code, over suspensions too.
+#include <string>
+#include <vector>
+
+#include "base/message.hpp"
+#include "entity/entity.hpp"
+#include "runtime/task.hpp"
+
+namespace gs::entity {
+
+class Turn {
+public:
+    explicit Turn(Entity& entity) : entity_{entity} { entity.begin_edits(); }
+    ~Turn() = default;
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    /// The turn whose handler is running now; null outside of one (timers, start).
+    [[nodiscard]] static Turn* current() { return static_cast<Turn*>(runtime::current_context()); }
+
+    [[nodiscard]] Entity& entity() { return entity_; }
+
+    /// Runs when the turn is kept (after its commit, where it needs one), in the order of asking; never when it is undone.
+    void after_commit(runtime::Job job) { held_.push_back(std::move(job)); }
+    /// A record that is written in the same transaction as the entity.
+    void write_record(storage::RecordWrite write) { records_.push_back(std::move(write)); }
+
+    [[nodiscard]] bool needs_commit() const { return !records_.empty() || entity_.needs_confirmation(); }
+    [[nodiscard]] storage::Commit commit() const { return {{entity_.next_write()}, records_}; }
+
+    void keep(bool committed) {
+        if (committed) entity_.write_done();
+        entity_.keep_edits();
+        for (auto& job : held_) job();
+        held_.clear();
+    }
+    void undo() {
+        entity_.undo_edits();
+        held_.clear();
+    }
+
+private:
+    Entity& entity_;
+    std::vector<runtime::Job> held_;
+    std::vector<storage::RecordWrite> records_;
+};
+
+}  // namespace gs::entity

@@ -1,0 +1,62 @@
+#include "runtime/loop.hpp"
+
+#include <algorithm>
+
+namespace gs::runtime {
+
+void Loop::forget(EndOfTurn& hook) {
+    if (!hook.wanted_) return;
+    hook.wanted_ = false;
+    std::replace(hooks_.begin(), hooks_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
+    std::replace(running_hooks_.begin(), running_hooks_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
+}
+
+TimerId Loop::after(Duration delay, Job job) {
+    const auto id = next_timer_++;
+    const auto time = now() + std::max(delay, Duration{0});
+    const auto place = timers_.emplace(std::pair{time, id}, std::move(job)).first;
+    timer_times_.emplace(id, time);
+    if (place == timers_.begin()) earliest_timer_changed();
+    return TimerId{id};
+}
+
+void Loop::cancel(TimerId timer) {
+    const auto known = timer_times_.find(static_cast<std::uint64_t>(timer));
+    if (known == timer_times_.end()) return;
+    timers_.erase({known->second, known->first});
+    timer_times_.erase(known);
+}
+
+std::size_t Loop::run_due_timers() {
+    std::size_t ran = 0;
+    const auto until = now();
+    // A timer set by a timer for "now" waits for the next turn, so that a loop of them cannot starve the rest.
+    const auto last = next_timer_;
+    while (!timers_.empty()) {
+        const auto first = timers_.begin();
+        if (first->first.first > until || first->first.second >= last) break;
+        lag_ = until - first->first.first;
+        auto job = std::move(first->second);
+        timer_times_.erase(first->first.second);
+        timers_.erase(first);
+        job();
+        ++ran;
+    }
+    return ran;
+}
+
+void Loop::run_hooks() {
+    // Hooks may ask for hooks (a link that flushes wakes a role): those run too, before the loop sleeps.
+    while (!hooks_.empty()) {
+        running_hooks_.swap(hooks_);
+        for (std::size_t index = 0; index < running_hooks_.size(); ++index) {
+            auto* hook = running_hooks_[index];
+            if (hook == nullptr) continue;
+            hook->wanted_ = false;
+            hook->end_of_turn();
+        }
+        running_hooks_.clear();
+    }
+}
+
+}  // namespace gs::runtime

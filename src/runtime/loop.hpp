@@ -1,0 +1,94 @@
+#pragma once
+// A Loop runs jobs one after another on one thread: the real one over a reactor, the virtual one in tests and in the
+// simulator on virtual time. Everything that a role does happens on its loop, so role code needs no mutex.
+// A turn: what the reactor found ready, then posted jobs, then the end-of-turn hooks, which send what was gathered.
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/job.hpp"
+
+namespace gs::runtime {
+
+using Duration = std::chrono::nanoseconds;
+/// Monotonic; only differences mean something.
+using Time = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+/// The calendar: for tokens and logs. May jump.
+using WallTime = std::chrono::system_clock::time_point;
+
+enum class TimerId : std::uint64_t { none = 0 };
+
+/// Called once at the end of a turn in which it was asked for. Owner: the implementer, who outlives the turn or calls
+/// Loop::forget.
+class EndOfTurn {
+public:
+    virtual void end_of_turn() = 0;
+
+protected:
+    ~EndOfTurn() = default;
+
+private:
+    friend class Loop;
+    bool wanted_ = false;
+};
+
+class Loop {
+public:
+    virtual ~Loop() = default;
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    [[nodiscard]] virtual Time now() const = 0;
+    [[nodiscard]] virtual WallTime wall_now() const = 0;
+    /// Queues a job for this loop. Loop: any thread. Jobs of one thread run in the order of their posting.
+    virtual void post(Job job) = 0;
+    [[nodiscard]] virtual bool is_current() const = 0;
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+    /// Asks for `hook` at the end of this turn; asking twice calls it once. Loop: this.
+    void at_end_of_turn(EndOfTurn& hook) {
+        if (hook.wanted_) return;
+        hook.wanted_ = true;
+        hooks_.push_back(&hook);
+        if (hooks_.size() == 1) hook_added();
+    }
+    void forget(EndOfTurn& hook);
+
+    /// Runs `job` once, `delay` from now. Loop: this.
+    TimerId after(Duration delay, Job job);
+    void cancel(TimerId timer);
+
+    /// Seeded once for the loop; the simulator replays it. Loop: this.
+    [[nodiscard]] std::mt19937_64& random() { return random_; }
+
+    /// How long the last turns waited behind others, for the lag metric and the slow-handler warning.
+    [[nodiscard]] Duration lag() const { return lag_; }
+
+protected:
+    Loop(std::string name, std::uint64_t seed) : name_{std::move(name)}, random_{seed} {}
+
+    virtual void hook_added() {}
+    virtual void earliest_timer_changed() {}
+    [[nodiscard]] bool has_timers() const { return !timers_.empty(); }
+    [[nodiscard]] Time earliest_timer() const { return timers_.begin()->first.first; }
+    [[nodiscard]] bool has_hooks() const { return !hooks_.empty(); }
+    /// Runs the timers that are due; returns how many.
+    std::size_t run_due_timers();
+    void run_hooks();
+    void drop_timers() { timers_.clear(); }
+
+private:
+    std::string name_;
+    std::mt19937_64 random_;
+    std::vector<EndOfTurn*> hooks_, running_hooks_;
+    // Ordered by time, then by order of asking, so that a replay fires them in the same order.
+    std::map<std::pair<Time, std::uint64_t>, Job> timers_;
+    std::map<std::uint64_t, Time> timer_times_;
+    std::uint64_t next_timer_ = 1;
+    Duration lag_{};
+};
+
+}  // namespace gs::runtime

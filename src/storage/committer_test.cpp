@@ -1,0 +1,162 @@
+#include <chrono>
+#include <future>
+#include <optional>
+
+#include <catch2/catch.hpp>
+
+#include "storage/committer.hpp"
+#include "storage/memory/memory_engine.hpp"
+
+using namespace gs;
+using namespace gs::storage;
+
+namespace {
+
+/// Keeps each batch waiting until the test opens the gate, so that operations gather behind it.
+class GatedEngine final : public Engine {
+public:
+    explicit GatedEngine(std::shared_future<void> gate) : gate_{std::move(gate)} {}
+    void run(std::span<Operation> batch) override {
+        gate_.wait();
+        engine_->run(batch);
+    }
+    void idle() override {}
+
+private:
+    std::shared_future<void> gate_;
+    std::unique_ptr<Engine> engine_ = make_memory_engine();
+};
+
+/// Refuses everything, like a disk that failed; tells when it was idle.
+class BrokenEngine final : public Engine {
+public:
+    explicit BrokenEngine(std::promise<void>& idle) : idle_{idle} {}
+    void run(std::span<Operation> batch) override {
+        for (auto& operation : batch) operation.result = Error{Code::unavailable, "broken"};
+    }
+    void idle() override {
+        if (!told_) idle_.set_value();
+        told_ = true;
+    }
+
+private:
+    std::promise<void>& idle_;
+    bool told_ = false;
+};
+
+Operation save(std::uint64_t id, std::uint64_t sequence) {
+    return {Commit{{{{"player", id}, OwnerEpoch{1}, sequence, {{"wallet", std::to_string(sequence)}}}}, {}}};
+}
+bool is_ok(const Operation& operation) {
+    const auto* committed = std::get_if<Committed>(&operation.result);
+    return committed != nullptr && committed->outcome == Outcome::ok;
+}
+void ignore(Operation&& /*operation*/) {}
+
+}  // namespace
+
+TEST_CASE("concurrent submitters keep their order and nothing is lost at the end", "[storage][STO-02][STO-05]") {
+    constexpr std::uint64_t submitters = 4;
+    constexpr std::uint64_t saves = 2000;
+    std::vector<std::uint64_t> confirmed(submitters);
+    std::uint64_t out_of_order = 0;  // written by the committer's thread only
+    Metrics metrics;
+    {
+        Committer committer{make_memory_engine(), metrics};
+        std::vector<std::thread> threads;
+        for (std::uint64_t id = 0; id < submitters; ++id) {
+            threads.emplace_back([&, id] {
+                committer.submit({Open{{"player", id}}}, ignore);
+                for (std::uint64_t sequence = 1; sequence <= saves; ++sequence) {
+                    committer.submit(save(id, sequence), [&, id, sequence](Operation&& done) {
+                        if (!is_ok(done) || confirmed[id] + 1 != sequence) ++out_of_order;
+                        confirmed[id] = sequence;
+                    });
+                }
+            });
+        }
+        for (auto& thread : threads) thread.join();
+    }
+    CHECK(out_of_order == 0);
+    CHECK(confirmed == std::vector<std::uint64_t>(submitters, saves));
+}
+
+TEST_CASE("what arrives while a batch commits goes together into the next", "[storage][STO-05]") {
+    std::promise<void> gate;
+    Metrics metrics;
+    std::uint64_t confirmed = 0;
+    std::optional<Committer> committer;
+    committer.emplace(std::make_unique<GatedEngine>(gate.get_future().share()), metrics);
+    committer->submit({Open{{"player", 1}}}, ignore);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (committer->counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    for (std::uint64_t sequence = 1; sequence <= 600; ++sequence) {
+        committer->submit(save(1, sequence), [&](Operation&& done) { confirmed += is_ok(done) ? 1 : 0; });
+    }
+    CHECK(committer->counters().waiting.value() == 600);
+    gate.set_value();
+    const auto counters = committer->counters();
+    committer.reset();
+    CHECK(confirmed == 600);
+    CHECK(counters.operations.value() == 601);
+    CHECK(counters.batches.value() == 4);  // 1, 256, 256, 88
+    CHECK(counters.batch_size.snapshot().sum == 601);
+    CHECK(counters.commit_time.snapshot().count() == 4);
+    CHECK(counters.failed_batches.value() == 0);
+}
+
+TEST_CASE("beyond its bound the queue answers busy at once", "[storage][STO-05]") {
+    std::promise<void> gate;
+    Metrics metrics;
+    std::uint64_t confirmed = 0;
+    std::uint64_t busy = 0;
+    {
+        Committer committer{std::make_unique<GatedEngine>(gate.get_future().share()), metrics, {.queue_max = 3}};
+        committer.submit({Open{{"player", 1}}}, ignore);
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        while (committer.counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
+            committer.submit(save(1, sequence), [&](Operation&& done) { confirmed += is_ok(done) ? 1 : 0; });
+        }
+        committer.submit(save(1, 4), [&](Operation&& done) {
+            busy += std::get<Error>(done.result).code() == Code::busy ? 1 : 0;
+            CHECK(std::get<Commit>(done.request).entities.at(0).sequence == 4);
+        });
+        CHECK(busy == 1);
+        CHECK(committer.counters().refused.value() == 1);
+        gate.set_value();
+    }
+    CHECK(confirmed == 3);
+}
+
+TEST_CASE("a failed transaction is counted and a pause is used for upkeep", "[storage]") {
+    std::promise<void> idle;
+    std::promise<Code> answer;
+    Metrics metrics;
+    Committer committer{std::make_unique<BrokenEngine>(idle), metrics};
+    auto answered = answer.get_future();
+    committer.submit({Load{{"player", 1}}}, [answer = std::move(answer)](Operation&& done) mutable {
+        answer.set_value(std::get<Error>(done.result).code());
+    });
+    REQUIRE(answered.wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+    CHECK(answered.get() == Code::unavailable);
+    CHECK(committer.counters().failed_batches.value() == 1);
+    CHECK(idle.get_future().wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+}
+
+TEST_CASE("inline the operation is done when submit returns", "[storage][STO-13]") {
+    Metrics metrics;
+    Committer committer{make_memory_engine(), metrics, {.mode = Committer::inline_mode}};
+    std::vector<int> order;
+    committer.submit({Open{{"player", 1}}}, [&](Operation&& done) {
+        CHECK(std::get<Opened>(done.result).epoch == OwnerEpoch{1});
+        order.push_back(1);
+        committer.submit(save(1, 1), [&](Operation&& saved) {
+            CHECK(is_ok(saved));
+            order.push_back(2);
+        });
+    });
+    order.push_back(3);
+    CHECK(order == std::vector<int>{1, 2, 3});
+    CHECK(committer.counters().batches.value() == 2);
+}

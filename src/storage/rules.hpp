@@ -1,0 +1,43 @@
+#pragma once
+// What decides a request, the same for every engine: bounds that are checked first, then the outcome of a commit.
+#include <optional>
+#include <string_view>
+
+#include "storage/engine.hpp"
+
+namespace gs::storage {
+
+inline constexpr std::size_t data_bytes_max = 1024 * 1024;  ///< of one component or record
+inline constexpr std::size_t name_bytes_max = 255;          ///< of a kind, component, space or key
+
+/// Why the request can never succeed: an empty or absurd name, too much data, one thing written twice.
+[[nodiscard]] std::optional<Error> refusal(const Request& request);
+
+/// Sets every result to the same Error{unavailable}.
+void fail_all(std::span<Operation> batch, std::string_view reason);
+
+/// The generations of an entity as they are stored.
+struct Ownership {
+    OwnerEpoch epoch{};
+    std::uint64_t sequence = 0;
+};
+[[nodiscard]] Outcome judge_entity(const EntityWrite& write, const std::optional<Ownership>& stored);
+
+/// The outcome of a commit, before anything is written.
+/// `owner_of(key) -> std::optional<Ownership>`, `version_of(space, key) -> std::uint64_t` (0: absent) read the store.
+template <class OwnerOf, class VersionOf>
+[[nodiscard]] Outcome judge(const Commit& commit, const OwnerOf& owner_of, const VersionOf& version_of) {
+    std::size_t repeated = 0;
+    for (const auto& write : commit.entities) {
+        const auto outcome = judge_entity(write, owner_of(write.key));
+        if (outcome == Outcome::fenced) return Outcome::fenced;
+        if (outcome == Outcome::dup) ++repeated;
+    }
+    if (repeated > 0) return repeated == commit.entities.size() ? Outcome::dup : Outcome::fenced;
+    for (const auto& write : commit.records) {
+        if (version_of(write.space, write.key) != write.expected) return Outcome::conflict;
+    }
+    return Outcome::ok;
+}
+
+}  // namespace gs::storage

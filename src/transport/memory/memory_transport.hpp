@@ -1,0 +1,34 @@
+#pragma once
+// Connections inside one process for tests and the simulator: bytes travel as jobs of the receiving loop. Loops may be
+// virtual. Owner: the network outlives its listeners and connections.
+#include <map>
+
+#include "transport/transport.hpp"
+
+namespace gs::transport {
+
+class MemoryTransport final : public Transport {
+public:
+    [[nodiscard]] Result<std::unique_ptr<Listener>> listen(runtime::Loop& loop, const std::string& address,
+                                                           ListenOptions options, OnAccept on_accept) override;
+    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout, OnConnect on_connect) override;
+
+    /// From now on nothing is delivered between `address` and those connected to it, and nobody is told.
+    void set_cut(const std::string& address, bool cut);
+    /// Bytes are delivered in pieces of at most this size, to try every segmentation. 0: whole.
+    void set_piece_bytes(std::size_t bytes) { piece_bytes_ = bytes; }
+
+private:
+    friend class MemoryListener;
+    friend class MemoryConnection;
+    struct Port {
+        runtime::Loop* loop = nullptr;
+        std::shared_ptr<OnAccept> on_accept;
+        std::shared_ptr<bool> cut = std::make_shared<bool>(false);
+    };
+    std::map<std::string, Port> ports_;
+    std::size_t piece_bytes_ = 0;
+    int next_port_ = 50'000;
+};
+
+}  // namespace gs::transport

@@ -1,0 +1,69 @@
+#pragma once
+// One message of the native client protocol inside its frame: a small header, then the msgpack body. The gateway passes
+// these bytes on as they are; only the game looks into the body. Described for other languages in docs/protocol.md.
+//   u8 flags (kind in the low 2 bits) | u16 command, little-endian | varint request id (requests and replies)
+//   | varint number, varint acknowledgement (flag session) | varint milliseconds since start (flag time) | body
+// Errors: a reason a stranger understands; bits that were not negotiated are refused, so that they stay free for use.
+#include "base/error.hpp"
+#include "base/message.hpp"
+#include "base/msgpack.hpp"
+#include "wire/frame.hpp"
+
+namespace gs::wire {
+
+enum class Kind : std::uint8_t { request = 0, reply = 1, push = 2, control = 3 };
+
+namespace flag {
+inline constexpr std::uint8_t kind_mask = 0x03;
+inline constexpr std::uint8_t error = 0x04;       ///< a reply whose body is ErrorBody
+inline constexpr std::uint8_t compressed = 0x08;  ///< reserved for LZ4
+inline constexpr std::uint8_t session = 0x10;     ///< reserved for numbered streams
+inline constexpr std::uint8_t time = 0x20;
+inline constexpr std::uint8_t checksum = 0x40;  ///< reserved for CRC32C
+}  // namespace flag
+
+struct Header {
+    Kind kind = Kind::push;
+    bool error = false;
+    Command command = 0;
+    std::uint64_t request_id = 0;
+};
+
+struct MessageView {
+    Header header;
+    BytesView body;
+    BytesView raw;                 ///< header and body: what the gateway relays
+    const char* fault = nullptr;   ///< why it cannot be read; the rest is empty then
+};
+
+struct ErrorBody {
+    Code code = Code::internal;
+    std::string message;
+    FIELDS(code, message)
+};
+
+inline constexpr std::size_t header_bytes_max = 13;
+
+[[nodiscard]] MessageView parse_message(BytesView payload);
+void write_header(Buffer& out, const Header& header);
+
+template <class Body>
+void write_message(Buffer& out, const Header& header, const Body& body) {
+    write_header(out, header);
+    msgpack::encode_to(out, body);
+}
+void write_error(Buffer& out, Command command, std::uint64_t request_id, Code code, std::string_view message);
+
+/// A whole frame holding one message.
+template <class Body>
+void write_framed(Buffer& out, const Header& header, const Body& body) {
+    const auto begin = begin_frame(out);
+    write_message(out, header, body);
+    finish_frame(out, begin);
+}
+
+void write_varint(Buffer& out, std::uint64_t value);
+/// False when it does not end, or is longer than 64 bits.
+[[nodiscard]] bool read_varint(BytesView& bytes, std::uint64_t& value);
+
+}  // namespace gs::wire

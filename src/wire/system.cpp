@@ -1,0 +1,45 @@
+#include "wire/system.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/msgpack.hpp"
+#include "wire/frame.hpp"
+
+namespace gs::wire {
+
+namespace {
+
+template <class Hello>
+Result<Hello> parse_hello(BytesView payload) {
+    if (payload.size() < hello_magic.size() || as_text(payload.first(hello_magic.size())) != hello_magic) {
+        return Error{Code::invalid, "the connection does not start with the hello of this protocol ({})", hello_magic};
+    }
+    return msgpack::decode<Hello>(payload.subspan(hello_magic.size()));
+}
+
+template <class Hello>
+void write_any_hello(Buffer& out, const Hello& hello) {
+    const auto begin = begin_frame(out);
+    out.append(as_bytes(hello_magic));
+    msgpack::encode_to(out, hello);
+    finish_frame(out, begin);
+}
+
+}  // namespace
+
+Result<ClientHello> parse_client_hello(BytesView payload) { return parse_hello<ClientHello>(payload); }
+Result<ServerHello> parse_server_hello(BytesView payload) { return parse_hello<ServerHello>(payload); }
+void write_hello(Buffer& out, const ClientHello& hello) { write_any_hello(out, hello); }
+void write_hello(Buffer& out, const ServerHello& hello) { write_any_hello(out, hello); }
+
+std::string_view foreign_protocol(BytesView first_bytes) {
+    const auto text = as_text(first_bytes);
+    static constexpr std::array<std::string_view, 7> methods{"GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE", "PRI "};
+    if (std::any_of(methods.begin(), methods.end(), [&](auto method) { return text.starts_with(method); })) return "HTTP";
+    if (text.starts_with("SSH-")) return "SSH";
+    if (first_bytes.size() >= 2 && first_bytes[0] == 0x16 && first_bytes[1] == 0x03) return "TLS";
+    return {};
+}
+
+}  // namespace gs::wire

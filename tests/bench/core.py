@@ -1,0 +1,57 @@
+"""What every part of the bench driver needs: the cores, the failure, the compiled programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+root = here.parent.parent
+cores = sorted(os.sched_getaffinity(0))
+server_core = cores[0]
+client_core = cores[1 % len(cores)]
+
+
+class Options:
+    """Set once by run.py from the command line."""
+
+    binary: Path
+    set_arguments: list
+    programs: Path  # the folder of the compiled raw programs
+    raw_only: bool
+    rounds: int
+    seconds: float
+    idle_players: int
+    many_connections: int
+
+
+options = Options()
+
+
+class Failed(Exception):
+    """A subject did not do its part; the text says which, why, and the end of its log."""
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def build(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    newest = max(source.stat().st_mtime for source in here.iterdir() if source.suffix in (".c", ".cpp", ".h", ".hpp"))
+    c = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra"]
+    cxx = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", "-Wall", "-Wextra"]
+    programs = {
+        "raw_echo": c + ["raw_echo.c"],
+        "raw_relay": c + ["raw_relay.c"],
+        "raw_broadcast": c + ["raw_broadcast.c"],
+        "raw_sqlite": c + ["raw_sqlite.c", "-lsqlite3"],
+        "slow_sync.so": c + ["-shared", "-fPIC", "slow_sync.c", "-ldl"],
+        "load": cxx + ["load.cpp"],
+    }
+    for name, command in programs.items():
+        program = folder / name
+        if not program.exists() or program.stat().st_mtime < newest:
+            say(f"compiling {name}")
+            if subprocess.run(command + ["-o", str(program)], cwd=here).returncode != 0:
+                sys.exit(f"bench: {name} does not compile")

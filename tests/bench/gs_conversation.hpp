@@ -1,0 +1,183 @@
+// The gameserver's native dialect as the load generator speaks it: hello, enter by token, echo, save and broadcast.
+// Written without the server's own code on purpose: what it sends is what a client in another language would send.
+// Source: docs/protocol.md, modules/{echo,profile,chat}/messages.hpp
+#pragma once
+
+#include "conversation.hpp"
+
+#include <cstdio>
+
+namespace gs::bench {
+
+// What request() asks for.
+enum class GsRequest {
+    echo,      // 64 bytes to the echo module and back
+    save,      // one changed component of 512 bytes; the reply waits until it is durable
+    broadcast, // one message to the channel that every receiver has joined
+    receive,   // no requests: a logged-in player that joined the channel
+};
+
+namespace command {
+constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, echo = 1000, save = 1103, join = 1200, say = 1202, said = 1204;
+}
+
+class GsConversation final : public Conversation {
+public:
+    GsConversation(std::uint32_t number, std::string token, GsRequest kind) : number_{number}, token_{std::move(token)}, kind_{kind} {}
+
+    bool ready() const override { return state_ == State::ready; }
+
+    void open(std::string& out) override {
+        // [protocol_min, protocol_max, client_version, features, handshake]
+        append_frame(out, std::string{"GSP1\x95\x01\x01\xa4load\x00\xc4\x00", 15});
+    }
+
+    void request(std::string& out) override {
+        switch (kind_) {
+        case GsRequest::echo: append_request(out, command::echo, "\x91" + text(sequence_text(sent_, payload_bytes))); break;
+        case GsRequest::save: append_request(out, command::save, "\x91" + text(sequence_text(sent_, save_bytes))); break;
+        case GsRequest::broadcast: append_request(out, command::say, "\x92" + text(channel) + text(sequence_text(sent_, payload_bytes))); break;
+        case GsRequest::receive: break;
+        }
+    }
+
+    std::size_t received(std::string_view bytes, std::string& out, Found& found) override {
+        std::size_t used = 0;
+        while (bytes.size() - used >= 4 && found.error.empty()) {
+            const std::size_t length = read_u32(bytes.substr(used));
+            if (bytes.size() - used - 4 < length) {
+                break;
+            }
+            handle(bytes.substr(used + 4, length), out, found);
+            used += 4 + length;
+        }
+        return used;
+    }
+
+private:
+    enum class State { hello, entering, joining, ready };
+    static constexpr std::size_t save_bytes = 512;
+    static constexpr const char* channel = "bench";
+
+    static void append_frame(std::string& out, std::string_view payload) {
+        append_u32(out, static_cast<std::uint32_t>(payload.size()));
+        out.append(payload);
+    }
+
+    // Request ids count from 1; the server answers one player in order.
+    void append_request(std::string& out, unsigned number, const std::string& body) {
+        std::string payload{'\0', static_cast<char>(number & 0xff), static_cast<char>(number >> 8)};
+        for (auto id = ++sent_; ; id >>= 7) {
+            payload.push_back(static_cast<char>(id < 0x80 ? id : (id & 0x7f) | 0x80));
+            if (id < 0x80) {
+                break;
+            }
+        }
+        append_frame(out, payload + body);
+    }
+
+    // A msgpack string.
+    static std::string text(std::string_view value) {
+        std::string out;
+        if (value.size() < 32) {
+            out.push_back(static_cast<char>(0xa0 | value.size()));
+        } else if (value.size() < 256) {
+            out = {'\xd9', static_cast<char>(value.size())};
+        } else {
+            out = {'\xda', static_cast<char>(value.size() >> 8), static_cast<char>(value.size() & 0xff)};
+        }
+        return out.append(value);
+    }
+
+    // A text that tells one request from all others.
+    std::string sequence_text(std::uint32_t sequence, std::size_t size) const {
+        char start[32];
+        const int written = std::snprintf(start, sizeof start, "%08x %08x ", number_, sequence);
+        std::string value{start, static_cast<std::size_t>(written)};
+        value.resize(size, 'x');
+        return value;
+    }
+
+    // What a person can read of a message that was not expected: its printable bytes.
+    static std::string readable(std::string_view bytes) {
+        std::string shown;
+        for (const char byte : bytes.substr(0, 200)) {
+            shown.push_back(byte >= 0x20 && byte < 0x7f ? byte : '.');
+        }
+        return shown;
+    }
+
+    void handle(std::string_view payload, std::string& out, Found& found) {
+        if (state_ == State::hello) {
+            if (payload.size() < 6 || payload.substr(0, 4) != "GSP1" || payload[5] != 0) {
+                found.error = "the hello was refused: " + readable(payload);
+                return;
+            }
+            append_request(out, command::enter, "\x91" + text(token_));
+            state_ = State::entering;
+            return;
+        }
+        if (payload.size() < 3) {
+            found.error = "a message is shorter than its header";
+            return;
+        }
+        const auto kind = static_cast<unsigned char>(payload[0]);
+        const auto number = static_cast<unsigned char>(payload[1]) | static_cast<unsigned>(static_cast<unsigned char>(payload[2])) << 8;
+        if ((kind & 3) == 1) {
+            reply(kind, payload.substr(3), out, found);
+        } else if (number == command::ping && payload.size() > 4) {
+            std::string pong{payload.substr(0, 1)};
+            pong += {static_cast<char>(command::pong), '\0', '\x91'};
+            append_frame(out, pong.append(payload.substr(4, unsigned_bytes(payload[4]))));
+        } else if (number == command::close) {
+            found.error = "the server closes: " + readable(payload.substr(3));
+        } else if (number == command::said) {
+            ++found.pushes;
+        }
+    }
+
+    // How long a msgpack unsigned integer is that begins with this byte.
+    static std::size_t unsigned_bytes(char first) {
+        const auto tag = static_cast<unsigned char>(first);
+        return tag >= 0xcc && tag <= 0xcf ? 1 + (std::size_t{1} << (tag - 0xcc)) : 1;
+    }
+
+    void reply(unsigned flags, std::string_view rest, std::string& out, Found& found) {
+        std::uint64_t id = 0;
+        for (unsigned shift = 0; !rest.empty() && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(rest.front());
+            rest.remove_prefix(1);
+            id |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+            if (byte < 0x80) {
+                break;
+            }
+        }
+        if ((flags & 4) != 0) {
+            found.error = "request " + std::to_string(id) + " was refused: " + readable(rest);
+            return;
+        }
+        if (id != ++answered_) {
+            found.error = "the reply to request " + std::to_string(id) + " where that to " + std::to_string(answered_) + " was due";
+            return;
+        }
+        if (state_ == State::entering && (kind_ == GsRequest::receive || kind_ == GsRequest::broadcast)) {
+            append_request(out, command::join, "\x91" + text(channel));
+            state_ = State::joining;
+        } else if (state_ != State::ready) {
+            state_ = State::ready;
+        } else if (kind_ == GsRequest::echo && rest != "\x91" + text(sequence_text(answered_ - 1, payload_bytes))) {
+            found.error = "the echo of request " + std::to_string(id) + " is not what was sent: " + readable(rest);
+        } else {
+            ++found.replies;
+        }
+    }
+
+    std::uint32_t number_;
+    std::string token_;
+    GsRequest kind_;
+    State state_ = State::hello;
+    std::uint32_t sent_ = 0;
+    std::uint32_t answered_ = 0;
+};
+
+} // namespace gs::bench

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds the server with a module from outside the repository and checks that it is listed.
+# usage: run.sh <build folder> <cmake options...>
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+source_folder=$(cd "$here/../.." && pwd)
+build=$1
+shift
+
+outside=$(mktemp -d)
+trap 'rm -rf "$outside"' EXIT
+cp -r "$here/hello_outside" "$outside/"
+
+cmake -S "$source_folder" -B "$build" "$@" -DBUILD_TESTING=OFF -DGAMESERVER_EXTRA_MODULES="$outside/hello_outside"
+cmake --build "$build" --target gameserver
+listed=$("$build/gameserver" --list)
+printf '%s\n' "$listed"
+grep -q hello_outside <<<"$listed" || { echo "gameserver --list does not name the module hello_outside" >&2; exit 1; }
