@@ -15,9 +15,12 @@ class Chat final : public gs::Module {
 public:
     explicit Chat(gs::ModuleContext& context)
         : context_{context},
-          text_bytes_max_{static_cast<std::size_t>(context.config("text_bytes_max", 500, {1, 8192}, "bytes", "the longest line"))},
-          keep_{static_cast<std::uint32_t>(context.config("lines_kept", 20, {0, 500}, "lines", "last lines shown to who joins"))},
-          lines_per_second_{context.config("lines_per_second", 20, {1, 100'000}, "lines", "of one player; more are refused")} {
+          text_bytes_max_{
+              static_cast<std::size_t>(context.config("text_bytes_max", 500, {1, 8192}, "bytes", "the longest line"))},
+          keep_{static_cast<std::uint32_t>(
+              context.config("lines_kept", 20, {0, 500}, "lines", "last lines shown to who joins"))},
+          lines_per_second_{
+              context.config("lines_per_second", 20, {1, 100'000}, "lines", "of one player; more are refused")} {
         context.on(&Chat::join, this);
         context.on(&Chat::leave, this);
         context.on(&Chat::say, this);
@@ -57,8 +60,9 @@ private:
         // Up to a second's worth may come at once.
         const auto now = context_.loop().now();
         auto& free_at = free_at_[from.id()];
-        if (free_at > now + std::chrono::seconds{1}) throw Error{Code::limited, "at most {} lines a second", lines_per_second_};
-        free_at = std::max(free_at, now) + std::chrono::seconds{1} / lines_per_second_;
+        if (free_at > now + std::chrono::seconds{1})
+            throw Error{Code::limited, "at most {} lines a second", lines_per_second_};
+        free_at = std::max(free_at, now) + gs::runtime::Duration{std::chrono::seconds{1}} / lines_per_second_;
     }
 
     gs::ModuleContext& context_;

@@ -51,7 +51,8 @@ private:
 
     gs::Done set_motto(Player& player, const SetMotto& request) {
         if (request.motto.size() > motto_bytes_max_) {
-            throw Error{Code::invalid, "a motto has at most {} bytes, this one {}", motto_bytes_max_, request.motto.size()};
+            throw Error{Code::invalid, "a motto has at most {} bytes, this one {}", motto_bytes_max_,
+                        request.motto.size()};
         }
         player.edit<Shown>().motto = request.motto;
         return {};

@@ -1,6 +1,6 @@
 #include "roles/center/center.hpp"
 
-#include "base/describe.hpp"
+#include "api/json.hpp"
 
 namespace gs::center {
 
@@ -24,17 +24,23 @@ Center::Center(RoleContext& context)
       settle_{context.settings.section("center").integer(
           "settle_ms", 500, {0, 60'000}, "milliseconds",
           "a restarted center of a cluster waits this long for links, to learn who is online before it grants logins")},
-      online_gauge_{context.metrics.gauge("gameserver_online_players", "players online in the cluster, as the center counts them")},
+      online_gauge_{context.metrics.gauge("gameserver_online_players",
+                                          "players online in the cluster, as the center counts them")},
       takeovers_{context.metrics.counter("gameserver_takeovers_total", "connections replaced by a newer login")},
       gone_{context.metrics.counter("gameserver_center_gone_total", "messages for players who are not online")},
       timers_{context.loop} {
     bus_.on<session::Attach>([this](RoleAddress from, session::Attach request) { return attach(from, request); });
-    bus_.on<session::Detached>([this](const cluster::Envelope& envelope, const session::Detached& note) { detach(note, envelope.from); });
-    bus_.on<session::Unloaded>([this](const cluster::Envelope& envelope, const session::Unloaded& note) { unload(note, envelope.from); });
-    bus_.on<session::CountOnline>([this](const cluster::Envelope&, const session::CountOnline&) { return session::Online{online_}; });
+    bus_.on<session::Detached>(
+        [this](const cluster::Envelope& envelope, const session::Detached& note) { detach(note, envelope.from); });
+    bus_.on<session::Unloaded>(
+        [this](const cluster::Envelope& envelope, const session::Unloaded& note) { unload(note, envelope.from); });
+    bus_.on<session::CountOnline>(
+        [this](const cluster::Envelope&, const session::CountOnline&) { return session::Online{online_}; });
     bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { relay_to_player(envelope); });
-    bus_.on<session::ChannelJoin>([this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
-    bus_.on<session::ChannelLeave>([this](const cluster::Envelope&, const session::ChannelLeave& request) { return channels_.leave(request); });
+    bus_.on<session::ChannelJoin>(
+        [this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
+    bus_.on<session::ChannelLeave>(
+        [this](const cluster::Envelope&, const session::ChannelLeave& request) { return channels_.leave(request); });
     bus_.on<session::ChannelAppend>(
         [this](RoleAddress, session::ChannelAppend request) { return channels_.append(std::move(request)); });
     bus_.on<session::ChannelsLeft>([this](const cluster::Envelope& envelope, const session::ChannelsLeft& note) {
@@ -119,17 +125,21 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     // Raised first, told after: the old side is never waited for.
     if (old_gateway) {
         takeovers_.add();
-        session::Kick kick;
-        kick.player = request.player;
-        kick.epoch = old_epoch;
-        kick.code = Code::fenced;
-        kick.reason = "this account logged in somewhere else";
-        bus_.send(*old_gateway, std::move(kick));
+        kick(*old_gateway, request.player, old_epoch);
     }
     session::Attached attached;
     attached.epoch = now.epoch;
     attached.game = game;
     co_return attached;
+}
+
+void Center::kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch) {
+    session::Kick note;
+    note.player = player;
+    note.epoch = epoch;
+    note.code = Code::fenced;
+    note.reason = "this account logged in somewhere else";
+    bus_.send(gateway, std::move(note));
 }
 
 void Center::detach(const session::Detached& note, RoleAddress from) {
@@ -182,7 +192,11 @@ runtime::Task<> Center::learn(RoleAddress from) {
 
 void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
     auto& place = players_[held.player];
-    if (place.epoch > held.epoch) return;
+    if (place.epoch > held.epoch) {
+        // It held this player before this center began, and the player has moved on since.
+        if (from.role == Role::gateway) kick(from, held.player, held.epoch);
+        return;
+    }
     const bool was_online = place.gateway.has_value();
     place.epoch = held.epoch;
     place.game = held.game;

@@ -25,6 +25,7 @@ private:
     };
 
     runtime::Task<session::Attached> attach(RoleAddress from, session::Attach request);
+    void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
     void detach(const session::Detached& note, RoleAddress from);
     void unload(const session::Unloaded& note, RoleAddress from);
     void relay_to_player(const cluster::Envelope& envelope);

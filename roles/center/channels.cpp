@@ -1,6 +1,6 @@
 #include "roles/center/channels.hpp"
 
-#include "base/describe.hpp"
+#include "api/json.hpp"
 
 namespace gs::center {
 
@@ -16,7 +16,8 @@ Binary numbered(const Binary& line, std::uint64_t number) {
     msgpack::Reader reader{line};
     const auto count = reader.array();
     reader.skip();
-    if (reader.failed() || count == 0) throw Error{Code::invalid, "a channel line must be a struct that starts with its number"};
+    if (reader.failed() || count == 0)
+        throw Error{Code::invalid, "a channel line must be a struct that starts with its number"};
     Buffer out;
     msgpack::Writer writer{out};
     writer.array(count);
@@ -132,7 +133,8 @@ runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend 
     writer.array(2);
     writer.text(request.channel);
     message.append(line);
-    for (const auto& [gateway, players] : channel.members) bus_.send_raw(gateway, session::relay_to_channel, 0, 0, message);
+    for (const auto& [gateway, players] : channel.members)
+        bus_.send_raw(gateway, session::relay_to_channel, 0, 0, message);
 
     Line kept;
     kept.number = number;
@@ -166,12 +168,14 @@ void Channels::remove_gateway(RoleAddress gateway) {
     }
 }
 
-/// Nobody is in it and nothing waits to be written: storage has it.
+/// Nobody is in it: when storage has everything, the numbers that were reserved and not used given back, it goes.
 void Channels::forget_if_unused(const std::string& name) {
     const auto place = channels_.find(name);
     if (place == channels_.end()) return;
-    const auto& channel = place->second;
-    if (channel.members.empty() && !channel.dirty && !channel.mailbox.busy()) channels_.erase(place);
+    auto& channel = place->second;
+    if (!channel.members.empty() || channel.mailbox.busy()) return;
+    if (channel.loaded && channel.reserved != channel.last) channel.dirty = true;
+    if (!channel.dirty) channels_.erase(place);
 }
 
 runtime::Task<> Channels::save() {
@@ -185,7 +189,8 @@ runtime::Task<> Channels::save() {
         auto& channel = place->second;
         co_await channel.mailbox.turn();
         const Turn turn{*this, name};
-        if (channel.dirty && channel.loaded) co_await write(name, channel.reserved);
+        const auto reserved = channel.members.empty() ? channel.last : channel.reserved;
+        if (channel.dirty && channel.loaded) co_await write(name, reserved);
     }
 }
 

@@ -9,13 +9,15 @@ constexpr auto tick = std::chrono::milliseconds{500};
 }  // namespace
 
 GameSettings::GameSettings(Settings settings)
-    : save_period{settings.integer("save_period_seconds", 60, {1, 3600}, "seconds",
-                                   "how often changed components with the periodic policy are saved, spread over players")},
+    : save_period{settings.integer(
+          "save_period_seconds", 60, {1, 3600}, "seconds",
+          "how often changed components with the periodic policy are saved, spread over players")},
       slow_handler{settings.integer("slow_handler_ms", 50, {1, 60'000}, "milliseconds",
                                     "a handler that keeps the loop longer is named in a warning")},
-      players_max{settings.integer("players_max", 20'000, {1, 10'000'000}, "players",
-                                   "more are refused by this game role")},
-      log_calls{settings.flag("log_calls", false, "one log line for each client request: command, player, time taken")} {}
+      players_max{
+          settings.integer("players_max", 20'000, {1, 10'000'000}, "players", "more are refused by this game role")},
+      log_calls{
+          settings.flag("log_calls", false, "one log line for each client request: command, player, time taken")} {}
 
 Game::Game(RoleContext& context)
     : loop_{context.loop},
@@ -29,7 +31,8 @@ Game::Game(RoleContext& context)
       gone_{metrics_.counter("gameserver_game_gone_total", "messages for players or connections that are gone")},
       refused_busy_{metrics_.counter("gameserver_game_busy_total", "requests refused: too many of that player wait")},
       failed_{metrics_.counter("gameserver_game_failed_total", "requests that ended with an error reply")},
-      slow_{metrics_.counter("gameserver_slow_handlers_total", "handlers that kept the loop longer than game.slow_handler_ms")},
+      slow_{metrics_.counter("gameserver_slow_handlers_total",
+                             "handlers that kept the loop longer than game.slow_handler_ms")},
       timers_{context.loop} {
     for (const auto* module : context.modules) {
         loading_module_ = module->name;
@@ -39,7 +42,8 @@ Game::Game(RoleContext& context)
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
     bus_.on<session::EnterGame>(
         [this](RoleAddress from, session::EnterGame request) { return enter(from, std::move(request)); });
-    bus_.on<session::LeaveGame>([this](const cluster::Envelope&, const session::LeaveGame& note) { on_leave(note.player, note.epoch); });
+    bus_.on<session::LeaveGame>(
+        [this](const cluster::Envelope&, const session::LeaveGame& note) { on_leave(note.player, note.epoch); });
     bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) {
         session::HeldPlayers held;
         for (const auto id : players_.ids()) {
@@ -49,6 +53,8 @@ Game::Game(RoleContext& context)
     });
     bus_.watch([this](const cluster::Instance& instance, bool up) {
         if (instance.address.role != Role::gateway || up) return;
+        // One that is there and not ready has lost its center: its clients play on.
+        if (bus_.bus().find(instance.address) != nullptr) return;
         for (const auto id : players_.ids()) {
             const auto* player = players_.find(id);
             if (player->is_online() && player->gateway() == instance.address) on_leave(id, player->connection());
@@ -60,11 +66,17 @@ void Game::add_command(std::unique_ptr<CommandHandler> handler) {
     const auto number = handler->command;
     if (commands_.size() <= number) commands_.resize(number + 1U);
     if (commands_[number] != nullptr) {
-        throw Error{Code::conflict, "command {} is claimed twice: {} of module {}, and {} of module {}; give one another number",
-                    number, commands_[number]->handler->name, commands_[number]->module, handler->name, loading_module_};
+        throw Error{Code::conflict,
+                    "command {} is claimed twice: {} of module {}, and {} of module {}; give one another number",
+                    number,
+                    commands_[number]->handler->name,
+                    commands_[number]->module,
+                    handler->name,
+                    loading_module_};
     }
-    auto& seconds = metrics_.histogram("gameserver_request_seconds", "from a client request's arrival at its handler to its reply",
-                                       {{"command", std::string{handler->name}}});
+    auto& seconds =
+        metrics_.histogram("gameserver_request_seconds", "from a client request's arrival at its handler to its reply",
+                           {{"command", std::string{handler->name}}});
     commands_[number] = std::make_unique<BoundCommand>(BoundCommand{std::move(handler), &seconds, loading_module_});
 }
 
@@ -107,7 +119,8 @@ void Game::on_client(const cluster::Envelope& envelope) {
     } else if (player->mailbox().full()) {
         refused_busy_.add();
         const auto message = wire::parse_message(envelope.body);
-        send_error(*player, message.header, {Code::busy, "{} requests of this player wait already", entity::Mailbox::waiting_max});
+        send_error(*player, message.header,
+                   {Code::busy, "{} requests of this player wait already", entity::Mailbox::waiting_max});
     } else {
         Buffer raw;
         raw.append(envelope.body);
@@ -119,12 +132,17 @@ void Game::begin_message(Player& player, BytesView raw) {
     const auto message = wire::parse_message(raw);
     Running running{message.header, nullptr, loop_.now()};
     const auto number = message.header.command;
-    if (message.fault != nullptr || message.header.kind != wire::Kind::request || !player.is_loaded()) {
+    if (!player.is_loaded()) {  // lost to a newer owner while this waited; the last one that waited drops the player
+        drop(player);
+        return;
+    }
+    if (message.fault != nullptr || message.header.kind != wire::Kind::request) {
         player.mailbox().done();
         return;
     }
     if (number >= commands_.size() || commands_[number] == nullptr) {
-        send_error(player, message.header, {Code::unknown_command, "no module of this server handles command {}", number});
+        send_error(player, message.header,
+                   {Code::unknown_command, "no module of this server handles command {}", number});
         player.mailbox().done();
         return;
     }
@@ -156,21 +174,20 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
         fail_message(player, running, error);
         return;
     } catch (const std::exception& error) {
-        log::error("handler {} of module {} failed for player {}: {}", handler.name, running.command->module, player.id(),
-                   error.what());
+        log::error("handler {} of module {} failed for player {}: {}", handler.name, running.command->module,
+                   player.id(), error.what());
         fail_message(player, running, {Code::internal, "the server failed to handle {}", handler.name});
         return;
     }
-    warn_if_slow(player, running);
     end_message(player, running, reply_);
 }
 
-void Game::warn_if_slow(const Player& player, const Running& running) {
-    const auto took = loop_.now() - running.began;
+void Game::warn_if_slow(const Player& player, const Running& running, runtime::Duration took) {
     if (took <= settings_.slow_handler) return;
     slow_.add();
     log::warn("handler {} of module {} kept the loop for {} ms (player {})", running.command->handler->name,
-              running.command->module, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), player.id());
+              running.command->module, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
+              player.id());
 }
 
 Task<> Game::run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply) {
@@ -194,6 +211,7 @@ Task<> Game::run_coroutine(Player& player, Running running, Task<> handler, std:
 void Game::end_message(Player& player, const Running& running, Buffer& reply) {
     auto& turn = *player.turn_in_progress();
     if (turn.needs_commit()) {
+        if (!running.command->handler->is_coroutine) warn_if_slow(player, running, loop_.now() - running.began);
         auto held = std::make_unique<Buffer>();
         held->append(reply);
         tasks_.spawn(commit_message(player, running, std::move(held)), "commit");
@@ -202,7 +220,8 @@ void Game::end_message(Player& player, const Running& running, Buffer& reply) {
     turn.keep(false);
     bus_.send_raw(player.gateway(), session::relay_to_client, static_cast<std::uint64_t>(player.id()),
                   static_cast<std::uint64_t>(player.connection()), reply);
-    finish_turn(player, running);
+    const auto took = finish_turn(player, running);
+    if (!running.command->handler->is_coroutine) warn_if_slow(player, running, took);
 }
 
 Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply) {
@@ -214,11 +233,14 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
     }
     switch (*outcome) {
         case storage::Outcome::ok:
-        case storage::Outcome::dup: break;
+        case storage::Outcome::dup:
+            break;
         case storage::Outcome::conflict:
             fail_message(player, running, {Code::conflict, "it was taken by another player a moment ago"});
             co_return;
-        case storage::Outcome::fenced: drop_fenced(player); co_return;
+        case storage::Outcome::fenced:
+            drop_fenced(player);
+            co_return;
     }
     turn.keep(true);
     bus_.send_raw(player.gateway(), session::relay_to_client, static_cast<std::uint64_t>(player.id()),
@@ -233,7 +255,7 @@ void Game::fail_message(Player& player, const Running& running, const Error& err
     finish_turn(player, running);
 }
 
-void Game::finish_turn(Player& player, const Running& running) {
+runtime::Duration Game::finish_turn(Player& player, const Running& running) {
     const auto took = loop_.now() - running.began;
     running.command->seconds->observe(took);
     if (settings_.log_calls) {
@@ -242,6 +264,7 @@ void Game::finish_turn(Player& player, const Running& running) {
     }
     player.turn_in_progress().reset();
     player.mailbox().done();
+    return took;
 }
 
 void Game::send_error(Player& player, const wire::Header& header, const Error& error) {
@@ -256,27 +279,33 @@ void Game::send_error(Player& player, const wire::Header& header, const Error& e
 
 Task<Done> Game::enter(RoleAddress from, session::EnterGame request) {
     if (stopping_) throw Error{Code::unavailable, "this game server is stopping"};
-    if (players_.find(request.player) == nullptr && players_.size() >= static_cast<std::size_t>(settings_.players_max)) {
+    if (players_.find(request.player) == nullptr &&
+        players_.size() >= static_cast<std::size_t>(settings_.players_max)) {
         throw Error{Code::busy, "this game server is full ({} players)", settings_.players_max};
     }
     auto& player = players_.find_or_create(request.player);
-    if (player.connection() >= request.epoch) throw Error{Code::fenced, "a newer connection of player {} exists", request.player};
+    if (player.connection() >= request.epoch)
+        throw Error{Code::fenced, "a newer connection of player {} exists", request.player};
     // Taken at once: what an older connection still sends or ends is not this one's.
     player.connect(request.epoch, from);
     co_await player.mailbox().turn();
     if (player.connection() != request.epoch || !player.is_online()) {
         drop(player);
-        throw Error{Code::fenced, "the connection ended or a newer one came while player {} was loaded", request.player};
+        throw Error{Code::fenced, "the connection ended or a newer one came while player {} was loaded",
+                    request.player};
     }
     Error failure{Code::ok, ""};
     try {
         if (!player.is_loaded()) co_await load(player);
-        run_hooks(player, enter_hooks_);
+        for (const auto& hook : enter_hooks_) run_hook(player, hook);
     } catch (const Error& error) {
         failure = error;
+    } catch (const std::exception& error) {
+        log::error("an enter hook failed for player {}: {}", player.id(), error.what());
+        failure = Error{Code::internal, "the server failed to let player {} enter", player.id()};
     }
     if (failure.code() != Code::ok) {
-        player.disconnect();
+        if (player.connection() == request.epoch) player.disconnect();
         drop(player);
         throw Error{failure};
     }
@@ -293,11 +322,15 @@ Task<> Game::load(Player& player) {
     player.set_loaded(true);
 }
 
-void Game::run_hooks(Player& player, const std::vector<std::function<void(Player&)>>& hooks) {
+void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
     auto& turn = player.turn_in_progress().emplace(player);
-    {
+    try {
         const runtime::ContextScope scope{&turn};
-        for (const auto& hook : hooks) hook(player);
+        hook(player);
+    } catch (...) {
+        turn.undo();
+        player.turn_in_progress().reset();
+        throw;
     }
     turn.keep(false);
     player.turn_in_progress().reset();
@@ -320,7 +353,14 @@ Task<> Game::leave(Player& player) {
         drop(player);
         co_return;
     }
-    run_hooks(player, leave_hooks_);
+    for (const auto& hook : leave_hooks_) {
+        try {
+            run_hook(player, hook);
+        } catch (const std::exception& error) {
+            // Whatever a module does here, the player is saved.
+            log::error("a leave hook failed for player {}: {}", player.id(), error.what());
+        }
+    }
     const bool owner = co_await save(player);
     if (!owner) {
         drop_fenced(player);
@@ -357,7 +397,8 @@ void Game::save_due() {
     ++save_tick_;
     for (const auto id : players_.ids()) {
         auto& player = *players_.find(id);
-        const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_tick_) % static_cast<std::uint64_t>(ticks)) == 0;
+        const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_tick_) %
+                                                        static_cast<std::uint64_t>(ticks)) == 0;
         if (!(player.unsaved_real_time() || (its_turn && player.unsaved()))) continue;
         if (player.mailbox().try_begin()) tasks_.spawn(save_in_background(player), "save");
     }
@@ -365,8 +406,8 @@ void Game::save_due() {
 
 void Game::drop_fenced(Player& player) {
     log::warn("player {} has a newer owner: dropped here, nothing saved", player.id());
-    bus_.send(player.gateway(),
-              session::Kick{player.id(), player.connection(), Code::fenced, "another game server took this player over", true});
+    bus_.send(player.gateway(), session::Kick{player.id(), player.connection(), Code::fenced,
+                                              "another game server took this player over", true});
     player.disconnect();
     player.set_loaded(false);
     player.turn_in_progress().reset();

@@ -48,14 +48,15 @@ private:
     void end_message(Player& player, const Running& running, Buffer& reply);
     Task<> commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply);
     void fail_message(Player& player, const Running& running, const Error& error);
-    void finish_turn(Player& player, const Running& running);
-    void warn_if_slow(const Player& player, const Running& running);
+    /// Returns how long the message took from its beginning.
+    runtime::Duration finish_turn(Player& player, const Running& running);
+    void warn_if_slow(const Player& player, const Running& running, runtime::Duration took);
     void send_error(Player& player, const wire::Header& header, const Error& error);
 
     // --- players
     Task<Done> enter(RoleAddress from, session::EnterGame request);
     Task<> load(Player& player);
-    void run_hooks(Player& player, const std::vector<std::function<void(Player&)>>& hooks);
+    void run_hook(Player& player, const std::function<void(Player&)>& hook);
     void on_leave(PlayerId player, ConnectionEpoch epoch);
     Task<> leave(Player& player);
     /// Saves what is unsaved; false when this role is not the owner any more. Inside a turn of the player.

@@ -5,7 +5,11 @@
 namespace gs::gateway {
 
 Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection)
-    : gateway_{gateway}, connection_{std::move(connection)}, id_{id}, since_{gateway.second()}, heard_{gateway.second()} {
+    : gateway_{gateway},
+      connection_{std::move(connection)},
+      id_{id},
+      since_{gateway.second()},
+      heard_{gateway.second()} {
     address_ = connection_->remote();
     address_.resize(address_.rfind(':') == std::string::npos ? address_.size() : address_.rfind(':'));
 }
@@ -83,8 +87,8 @@ void Client::on_hello(BytesView payload) {
     }
     if (hello->protocol_min > wire::protocol_version || hello->protocol_max < wire::protocol_version) {
         gateway_.count().rejected_hello.add();
-        refuse_hello(Code::invalid, fmt::format("this server speaks protocol {}, the client {} to {}", wire::protocol_version,
-                                                hello->protocol_min, hello->protocol_max));
+        refuse_hello(Code::invalid, fmt::format("this server speaks protocol {}, the client {} to {}",
+                                                wire::protocol_version, hello->protocol_min, hello->protocol_max));
         return;
     }
     wire::ServerHello answer;
@@ -104,7 +108,8 @@ void Client::on_token(const wire::MessageView& message) {
     const auto decoded = msgpack::decode_into(message.body, enter);
     if (message.header.command != command_of<wire::Enter> || !decoded) {
         gateway_.count().rejected_token.add();
-        refuse_enter(message.header.request_id, {Code::unauthenticated, "the first request must be enter, with a token from login"});
+        refuse_enter(message.header.request_id,
+                     {Code::unauthenticated, "the first request must be enter, with a token from login"});
         return;
     }
     state_ = State::entering;
@@ -121,14 +126,16 @@ void Client::play(std::uint64_t enter_request) {
     entered_ = true;
     since_ = gateway_.second();
     const wire::Entered entered{player_, gateway_.wall_ms()};
-    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>, enter_request}, entered);
+    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>, enter_request},
+                       entered);
 }
 
 void Client::on_message(const wire::MessageView& message) {
     if (message.header.command < first_module_command) {
         gateway_.count().rejected_command.add();
-        reply_error(message.header, {Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
-                                     message.header.command, first_module_command});
+        reply_error(message.header,
+                    {Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
+                     message.header.command, first_module_command});
         return;
     }
     if (const auto most = gateway_.settings().messages_per_second_max; most > 0) {
@@ -250,7 +257,8 @@ void Client::tick(std::uint32_t second) {
     }
     if (partial_ != 0 && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
         gateway_.count().rejected_timeout.add();
-        close(Code::deadline, fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);
+        close(Code::deadline,
+              fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);
         return;
     }
     const auto queued = connection_->queued_bytes();

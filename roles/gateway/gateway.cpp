@@ -25,25 +25,31 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
     connections_max = static_cast<std::size_t>(
         gateway.integer("connections_max", 20'000, {1, 10'000'000}, "connections", "more are refused"));
-    unauthenticated_per_address_max = static_cast<std::size_t>(gateway.integer(
-        "unauthenticated_per_address_max", 32, {1, 1'000'000}, "connections",
-        "connections of one address that have not entered yet; on loopback addresses only development mode lifts this"));
+    unauthenticated_per_address_max =
+        static_cast<std::size_t>(gateway.integer("unauthenticated_per_address_max", 32, {1, 1'000'000}, "connections",
+                                                 "connections of one address that have not entered yet; on loopback "
+                                                 "addresses only development mode lifts this"));
     frame_bytes_max = bytes("frame_bytes_max", 16 * kib, "the longest frame of a player");
-    frame_bytes_max_before_enter = bytes("frame_bytes_max_before_enter", 4 * kib, "the longest frame before the token is verified");
-    queue_bytes_soft = bytes("queue_bytes_soft", 64 * kib, "a client with more unsent than this for slow_timeout_seconds is closed");
+    frame_bytes_max_before_enter =
+        bytes("frame_bytes_max_before_enter", 4 * kib, "the longest frame before the token is verified");
+    queue_bytes_soft =
+        bytes("queue_bytes_soft", 64 * kib, "a client with more unsent than this for slow_timeout_seconds is closed");
     queue_bytes_max = bytes("queue_bytes_max", 256 * kib, "a client with more unsent than this is closed at once");
     hello_timeout = seconds("hello_timeout_seconds", 5, "until the first frame is there");
     token_timeout = seconds("token_timeout_seconds", 10, "until the token is there");
     frame_timeout = seconds("frame_timeout_seconds", 10, "for a frame that was begun");
     slow_timeout = seconds("slow_timeout_seconds", 5, "how long a client may stay above queue_bytes_soft");
     heartbeat = seconds("heartbeat_seconds", 15, "a silent client is asked after this, and closed after twice this");
-    messages_per_second_max = static_cast<std::uint32_t>(gateway.integer(
-        "messages_per_second_max", 500, {0, 10'000'000}, "requests", "of one connection; more are answered limited; 0: no limit"));
+    messages_per_second_max =
+        static_cast<std::uint32_t>(gateway.integer("messages_per_second_max", 500, {0, 10'000'000}, "requests",
+                                                   "of one connection; more are answered limited; 0: no limit"));
     const auto token = settings.section("token");
-    public_key_file = token.text("public_key_file", "token.pub", "the key that verifies tokens, inside the data directory unless absolute");
+    public_key_file = token.text("public_key_file", "token.pub",
+                                 "the key that verifies tokens, inside the data directory unless absolute");
     zone = token.text("zone", "default", "tokens of another zone are refused");
     if (!development && !transport::is_loopback(address)) {
-        gateway.reject("tcp.address", "has no encryption yet, so outside of development mode it must be a loopback address");
+        gateway.reject("tcp.address",
+                       "has no encryption yet, so outside of development mode it must be a loopback address");
     }
     if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
 }
@@ -56,8 +62,9 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
       messages_out{metrics.counter("gameserver_client_messages_out_total", "messages to clients")},
       bytes_in{metrics.counter("gameserver_client_bytes_in_total", "bytes from clients")},
       bytes_out{metrics.counter("gameserver_client_bytes_out_total", "bytes of messages to clients")},
-#define REJECTED(reason) \
-    metrics.counter("gameserver_client_rejected_total", "connections and messages refused, by reason", {{"reason", reason}})
+#define REJECTED(reason)                                                                               \
+    metrics.counter("gameserver_client_rejected_total", "connections and messages refused, by reason", \
+                    {{"reason", reason}})
       rejected_hello{REJECTED("hello")},
       rejected_foreign{REJECTED("foreign_protocol")},
       rejected_size{REJECTED("frame_too_long")},
@@ -68,10 +75,12 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
       rejected_timeout{REJECTED("timeout")},
       rejected_full{REJECTED("full")},
 #undef REJECTED
-      slow_readers{metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
+      slow_readers{
+          metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
       silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
       gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
-      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")} {}
+      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")} {
+}
 
 Gateway::Gateway(RoleContext& context)
     : loop_{context.loop},
@@ -95,8 +104,10 @@ Gateway::Gateway(RoleContext& context)
         }
     });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
-    bus_.on<session::ChannelMember>([this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
-    bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) { return held_players(); });
+    bus_.on<session::ChannelMember>(
+        [this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
+    bus_.on<session::ListPlayers>(
+        [this](const cluster::Envelope&, const session::ListPlayers&) { return held_players(); });
     bus_.watch([this](const cluster::Instance& instance, bool up) { on_instance(instance, up); });
 }
 
@@ -114,7 +125,8 @@ void Gateway::load_key() {
     const auto file = in_directory(data_directory_, settings_.public_key_file);
     auto key = load_public_key(file);
     if (!key) {
-        throw Error{Code::invalid, "the gateway cannot verify tokens: {}. Make the keys with: gameserver keygen --out {}",
+        throw Error{Code::invalid,
+                    "the gateway cannot verify tokens: {}. Make the keys with: gameserver keygen --out {}",
                     key.error().message(), file.parent_path().string()};
     }
     verifier_.add_key(*key);
@@ -122,9 +134,9 @@ void Gateway::load_key() {
 
 runtime::Task<> Gateway::start() {
     load_key();
-    auto listener = transport_.listen(loop_, settings_.address, {}, [this](std::shared_ptr<transport::Connection> connection) {
-        accept(std::move(connection));
-    });
+    auto listener =
+        transport_.listen(loop_, settings_.address, {},
+                          [this](std::shared_ptr<transport::Connection> connection) { accept(std::move(connection)); });
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
     if (settings_.advertise.empty()) settings_.advertise = listener_->address();
@@ -236,7 +248,8 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, std::uint64_t reque
     co_await join_game(client_id, request, claims->player, *attached);
 }
 
-runtime::Task<> Gateway::join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player, session::Attached attached) {
+runtime::Task<> Gateway::join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player,
+                                   session::Attached attached) {
     session::EnterGame enter;
     enter.player = player;
     enter.epoch = attached.epoch;
@@ -288,7 +301,8 @@ void Gateway::ended(Client& client, std::string_view why) {
                 members.erase(player);
                 if (members.empty()) channels_.erase(channel);
             }
-            bus_.publish(Role::center, session::ChannelsLeft{player, {client.channels().begin(), client.channels().end()}});
+            bus_.publish(Role::center,
+                         session::ChannelsLeft{player, {client.channels().begin(), client.channels().end()}});
         }
         const auto known = players_.find(player);
         if (known != players_.end() && known->second == &client) players_.erase(known);
@@ -356,18 +370,22 @@ void Gateway::on_instance(const cluster::Instance& instance, bool up) {
         }
         std::sort(lost.begin(), lost.end());
         for (const auto id : lost) {
-            if (auto* client = find(id)) client->close(Code::unavailable, "the game server was lost; connect again", true);
+            if (auto* client = find(id))
+                client->close(Code::unavailable, "the game server was lost; connect again", true);
         }
     }
-    if (listener_ != nullptr && (instance.address.role == Role::center || instance.address.role == Role::game)) report();
+    if (listener_ != nullptr && (instance.address.role == Role::center || instance.address.role == Role::game))
+        report();
 }
 
 session::HeldPlayers Gateway::held_players() const {
     session::HeldPlayers held;
     for (const auto& [player, client] : players_) {
-        held.players.push_back({player, client->epoch(), client->game(), {client->channels().begin(), client->channels().end()}});
+        held.players.push_back(
+            {player, client->epoch(), client->game(), {client->channels().begin(), client->channels().end()}});
     }
-    std::sort(held.players.begin(), held.players.end(), [](const auto& one, const auto& other) { return one.player < other.player; });
+    std::sort(held.players.begin(), held.players.end(),
+              [](const auto& one, const auto& other) { return one.player < other.player; });
     return held;
 }
 

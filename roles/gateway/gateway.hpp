@@ -58,7 +58,8 @@ public:
 private:
     void accept(std::shared_ptr<transport::Connection> connection);
     runtime::Task<> enter_task(std::uint64_t client_id, std::uint64_t request, std::string token);
-    runtime::Task<> join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player, session::Attached attached);
+    runtime::Task<> join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player,
+                              session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
     void forget_unauthenticated(const Client& client);
     [[nodiscard]] Client* find(std::uint64_t client_id);

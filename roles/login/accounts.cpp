@@ -11,32 +11,32 @@ namespace {
 constexpr std::size_t name_bytes_min = 3, name_bytes_max = 32;
 constexpr std::size_t password_bytes_min = 8;
 constexpr std::uint64_t id_block = 100;
+constexpr auto storage_patience = std::chrono::seconds{5};
 
 struct Counter {
     std::uint64_t last = 0;
     FIELDS(last)
 };
 
-/// Names that differ in case only are the same account.
+void check_name(const std::string& name) {
+    const bool allowed = std::all_of(name.begin(), name.end(), [](unsigned char letter) {
+        return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
+               (letter >= 'A' && letter <= 'Z') || letter == '_' || letter == '-' || letter == '.';
+    });
+    if (name.size() < name_bytes_min || name.size() > name_bytes_max || !allowed) {
+        throw Error{Code::invalid, "an account name has {} to {} letters, digits, dots, dashes or underscores",
+                    name_bytes_min, name_bytes_max};
+    }
+}
+
+}  // namespace
+
 std::string fold(std::string name) {
     for (auto& letter : name) {
         if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
     }
     return name;
 }
-
-void check_name(const std::string& name) {
-    const bool allowed = std::all_of(name.begin(), name.end(), [](unsigned char letter) {
-        return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-               letter == '_' || letter == '-' || letter == '.';
-    });
-    if (name.size() < name_bytes_min || name.size() > name_bytes_max || !allowed) {
-        throw Error{Code::invalid, "an account name has {} to {} letters, digits, dots, dashes or underscores", name_bytes_min,
-                    name_bytes_max};
-    }
-}
-
-}  // namespace
 
 runtime::Task<PlayerId> Accounts::new_player() {
     co_await ids_.turn();
@@ -48,7 +48,7 @@ runtime::Task<PlayerId> Accounts::new_player() {
         counter.last += id_block;
         storage::Commit commit;
         commit.records.push_back({"counter", "player", record->version, to_json(counter)});
-        auto outcome = co_await persistence_.commit(std::move(commit));
+        auto outcome = co_await persistence_.commit(std::move(commit), storage_patience);
         if (!outcome || *outcome != storage::Outcome::ok) continue;  // another login took that block
         next_player_ = first;
         last_player_ = counter.last;
@@ -63,7 +63,7 @@ runtime::Task<PlayerId> Accounts::new_player() {
 runtime::Task<bool> Accounts::create(std::string space, std::string key, Account account) {
     storage::Commit commit;
     commit.records.push_back({space, key, 0, to_json(account)});
-    auto outcome = co_await persistence_.commit(std::move(commit));
+    auto outcome = co_await persistence_.commit(std::move(commit), storage_patience);
     if (outcome.value() == storage::Outcome::ok) co_return true;
     // It may be our own write whose first answer was lost.
     auto record = co_await persistence_.read_record(std::move(space), std::move(key));

@@ -15,6 +15,9 @@ struct Account {
     FIELDS(player, name, password_hash)
 };
 
+/// Names that differ in case only are the same account.
+[[nodiscard]] std::string fold(std::string name);
+
 class Accounts {
 public:
     Accounts(entity::Persistence& persistence, runtime::BlockingPool& pool, runtime::Loop& loop, PasswordCost cost)

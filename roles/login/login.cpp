@@ -64,24 +64,27 @@ std::vector<GatewayEntry> list_gateways(const cluster::RoleBus& bus) {
 
 LoginSettings::LoginSettings(Settings settings, bool development) {
     const auto login = settings.section("login");
-    http_address = login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
+    http_address =
+        login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
     const auto token = settings.section("token");
     private_key_file = token.secret_file("private_key_file", "token.key",
                                          "the key that signs tokens, inside the data directory unless absolute");
     zone = token.text("zone", "default", "tokens of another zone are refused");
     token_lifetime = std::chrono::seconds{
         token.integer("lifetime_seconds", 600, {10, 600}, "seconds", "how long a token can be used to enter")};
-    cost.memory_kib = static_cast<std::uint32_t>(login.integer(
-        "password.memory_kib", development ? 19'456 : 65'536, {19'456, 4'194'304}, "KiB", "memory of one Argon2id password hash"));
+    cost.memory_kib =
+        static_cast<std::uint32_t>(login.integer("password.memory_kib", development ? 19'456 : 65'536,
+                                                 {19'456, 4'194'304}, "KiB", "memory of one Argon2id password hash"));
     cost.passes = static_cast<std::uint32_t>(
         login.integer("password.passes", 2, {2, 100}, "passes", "passes of one Argon2id password hash"));
-    tries_per_account_max = static_cast<std::size_t>(
-        login.integer("tries_per_account_max", 5, {1, 1'000'000}, "tries", "wrong passwords in a minute for one account"));
-    tries_per_address_max = static_cast<std::size_t>(
-        login.integer("tries_per_address_max", 10, {1, 1'000'000}, "tries", "wrong passwords in ten minutes from one address"));
+    tries_per_account_max = static_cast<std::size_t>(login.integer("tries_per_account_max", 5, {1, 1'000'000}, "tries",
+                                                                   "wrong passwords in a minute for one account"));
+    tries_per_address_max = static_cast<std::size_t>(login.integer("tries_per_address_max", 10, {1, 1'000'000}, "tries",
+                                                                   "wrong passwords in ten minutes from one address"));
     if (!development && !transport::is_loopback(http_address)) {
-        login.reject("http.address", "has no encryption, so outside of development mode it must be a loopback address "
-                                     "behind a proxy that adds TLS");
+        login.reject("http.address",
+                     "has no encryption, so outside of development mode it must be a loopback address "
+                     "behind a proxy that adds TLS");
     }
 }
 
@@ -209,7 +212,7 @@ runtime::Task<http::HttpResponse> Login::register_account(Exchange exchange) {
 
 runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
     auto request = read_body<PasswordRequest>(exchange->request());
-    const auto name = request.name;
+    const auto name = fold(request.name);
     const auto address = exchange->request().remote_address;
     by_account_.check(name, loop_.now());
     by_address_.check(address, loop_.now());

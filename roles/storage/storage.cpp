@@ -4,13 +4,15 @@ namespace gs::storage {
 
 StorageRole::StorageRole(RoleContext& context) : loop_{context.loop}, bus_{context.bus}, metrics_{context.metrics} {
     const auto settings = context.settings.section("storage");
-    engine_ = settings.choice("engine", "sqlite", {"sqlite", "memory"}, "where data is kept; memory forgets it at the end");
-    path_ = settings.text("sqlite.file", "game.db", "the database file, inside the data directory unless it is absolute");
+    engine_ =
+        settings.choice("engine", "sqlite", {"sqlite", "memory"}, "where data is kept; memory forgets it at the end");
+    path_ =
+        settings.text("sqlite.file", "game.db", "the database file, inside the data directory unless it is absolute");
     if (path_.is_relative()) path_ = context.data_directory / path_;
     options_.batch_max = static_cast<std::size_t>(
         settings.integer("batch_max", 256, {1, 4096}, "operations", "how many share one durable commit at most"));
-    options_.queue_max = static_cast<std::size_t>(
-        settings.integer("queue_max", 50'000, {1, 10'000'000}, "operations", "more wait nowhere: they are answered busy"));
+    options_.queue_max = static_cast<std::size_t>(settings.integer("queue_max", 50'000, {1, 10'000'000}, "operations",
+                                                                   "more wait nowhere: they are answered busy"));
     options_.mode = context.threads ? Committer::threaded : Committer::inline_mode;
     answer<Open, Opened>();
     answer<Load, Loaded>();
@@ -22,7 +24,8 @@ StorageRole::~StorageRole() = default;
 
 template <class Request, class Reply>
 void StorageRole::answer() {
-    bus_.on<Request>([this](RoleAddress /*from*/, Request request) { return run<Reply>(Operation{std::move(request)}); });
+    bus_.on<Request>(
+        [this](RoleAddress /*from*/, Request request) { return run<Reply>(Operation{std::move(request)}); });
 }
 
 template <class Reply>

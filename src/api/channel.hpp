@@ -1,6 +1,6 @@
 #pragma once
-// A channel: a named stream of lines for its members, wherever they are. The center numbers the lines and keeps the last
-// ones; gateways hold the members. A channel push is a struct {text channel; line}, a line starts with its number:
+// A channel: a named stream of lines for its members, wherever they are. The center numbers the lines and keeps the
+// last ones; gateways hold the members. A channel push is a struct {text channel; line}, a line starts with its number:
 //   struct Line { std::uint64_t number; ... };   struct Said { std::string channel; Line line; };   GS_PUSH(1204, Said)
 #include <string>
 #include <vector>
@@ -14,7 +14,8 @@ class ChannelService {
 public:
     [[nodiscard]] virtual Task<std::vector<Binary>> join(PlayerId player, std::string channel) = 0;
     [[nodiscard]] virtual Task<> leave(PlayerId player, std::string channel) = 0;
-    [[nodiscard]] virtual Task<std::uint64_t> append(std::string channel, Command push, std::uint32_t keep, Binary line) = 0;
+    [[nodiscard]] virtual Task<std::uint64_t> append(std::string channel, Command push, std::uint32_t keep,
+                                                     Binary line) = 0;
 
 protected:
     ~ChannelService() = default;

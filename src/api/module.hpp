@@ -141,7 +141,8 @@ private:
     Timers timers_;
 };
 
-/// A module as the executable knows it. Constructors have no effect beyond registering: they also run to check a config.
+/// A module as the executable knows it. Constructors have no effect beyond registering: they also run to check a
+/// config.
 struct ModuleInfo {
     std::string_view name;
     std::unique_ptr<Module> (*make)(ModuleContext& context);
@@ -152,7 +153,7 @@ struct ModuleInfo {
 #define GS_MODULE(module_name, type)                                                                            \
     namespace gs {                                                                                              \
     extern const ModuleInfo module_name##_module;                                                               \
-    const ModuleInfo module_name##_module{                                                                      \
-        #module_name,                                                                                           \
-        [](ModuleContext& context) -> std::unique_ptr<Module> { return std::make_unique<type>(context); }};     \
+    const ModuleInfo module_name##_module{#module_name, [](ModuleContext& context) -> std::unique_ptr<Module> { \
+                                              return std::make_unique<type>(context);                           \
+                                          }};                                                                   \
     }

@@ -53,7 +53,7 @@ struct RoleInfo {
 #define GS_ROLE(role_name, type)                                                                          \
     namespace gs {                                                                                        \
     extern const RoleInfo role_name##_role;                                                               \
-    const RoleInfo role_name##_role{                                                                      \
-        Role::role_name,                                                                                  \
-        [](RoleContext& context) -> std::unique_ptr<Actor> { return std::make_unique<type>(context); }};  \
+    const RoleInfo role_name##_role{Role::role_name, [](RoleContext& context) -> std::unique_ptr<Actor> { \
+                                        return std::make_unique<type>(context);                           \
+                                    }};                                                                   \
     }

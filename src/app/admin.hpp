@@ -1,5 +1,6 @@
 #pragma once
-// The endpoint for operators of each node: /metrics for Prometheus, /healthz (the process works), /readyz (its roles serve).
+// The endpoint for operators of each node: /metrics for Prometheus, /healthz (the process works), /readyz (its roles
+// serve).
 #include <memory>
 #include <string>
 

@@ -60,7 +60,8 @@ void add_bot_flags(CLI::App& app, Flags& flags) {
     app.add_option("--scenario", bots.scenario, scenarios)->capture_default_str();
     app.add_option("--seconds", flags.seconds, "how long they play")->capture_default_str();
     app.add_option("--login", bots.login, "the address of the login role")->capture_default_str();
-    app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")->capture_default_str();
+    app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")
+        ->capture_default_str();
     app.add_option("--ramp", bots.ramp, "bots started per second")->capture_default_str();
     app.add_option("--seed", bots.seed, "of all that bots choose at random")->capture_default_str();
     app.add_option("--json", bots.json_file, "write the report as JSON to this file; -: standard output");
@@ -85,9 +86,11 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
 
     auto* run = app.add_subcommand("run", "run a node (the default)");
     add_config_flags(*run, flags);
-    auto* check = app.add_subcommand("check-config", "say what is wrong with a configuration, without starting anything");
+    auto* check =
+        app.add_subcommand("check-config", "say what is wrong with a configuration, without starting anything");
     add_config_flags(*check, flags);
-    check->add_flag("--print-defaults", flags.print_defaults, "print every key with its meaning, unit, range and default");
+    check->add_flag("--print-defaults", flags.print_defaults,
+                    "print every key with its meaning, unit, range and default");
     auto* keygen = app.add_subcommand("keygen", "make the keys that sign and verify tokens");
     keygen->add_option("--out", flags.key_directory, "the directory to write them to")->capture_default_str();
     auto* up = app.add_subcommand("up", "run every node of a cluster file on this host");

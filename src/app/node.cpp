@@ -16,8 +16,8 @@ struct Node::Pulse {
     Pulse(runtime::Loop& of, Metrics& metrics)
         : loop{of},
           timers{of},
-          lag{metrics.histogram("gameserver_loop_lag_seconds", "how late timers fire: the time other work kept the loop",
-                                {{"loop", of.name()}})} {}
+          lag{metrics.histogram("gameserver_loop_lag_seconds",
+                                "how late timers fire: the time other work kept the loop", {{"loop", of.name()}})} {}
     runtime::Loop& loop;
     runtime::Timers timers;
     Histogram& lag;
@@ -43,7 +43,8 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     for (const auto& row : settings_.rows) {
         if (row.name != settings_.name) links.peers.push_back({row.name, row.link});
     }
-    links_ = std::make_unique<cluster::Links>(group_, *world_.loops.front(), *world_.transport, std::move(links), metrics_);
+    links_ =
+        std::make_unique<cluster::Links>(group_, *world_.loops.front(), *world_.transport, std::move(links), metrics_);
 
     std::size_t next_loop = 0;
     for (const auto* info : roles) {
@@ -55,9 +56,9 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
         group_.has_role[index] = true;
         group_.loop_of_role[index] = running->loop;
         auto& bus = *buses_[running->loop];
-        running->context = std::make_unique<RoleContext>(
-            RoleContext{bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
-                        modules, settings_.name, settings_.data_directory, settings_.development, world_.threads});
+        running->context = std::make_unique<RoleContext>(RoleContext{
+            bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
+            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads});
         running->tasks = std::make_unique<runtime::Tasks>();
         running->actor = info->make(*running->context);
         roles_.push_back(std::move(running));
@@ -122,6 +123,11 @@ std::string Node::not_ready_because() const {
         const auto* instance = buses_.front()->find({group_.self, role->role});
         if (instance == nullptr || !instance->state.ready) return fmt::format("role {} is not ready yet", role->role);
     }
+    const auto& instances = buses_.front()->instances();
+    const bool storage = std::any_of(instances.begin(), instances.end(), [](const cluster::Instance& instance) {
+        return instance.address.role == Role::storage && instance.state.ready;
+    });
+    if (!storage && !roles_.empty()) return "storage is not reachable";
     return {};
 }
 

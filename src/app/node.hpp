@@ -1,6 +1,7 @@
 #pragma once
 // A node: loops, buses, links and roles of one process, put together from the config. In tests it runs on virtual time.
-// Flow of a start: build the roles (reads settings) -> finish() the config -> links and admin -> each role's start task.
+// Flow of a start: build the roles (reads settings) -> finish() the config -> links and admin -> each role's start
+// task.
 #include <atomic>
 #include <functional>
 #include <map>
@@ -33,7 +34,8 @@ public:
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    /// Starts links and roles. `on_failed` is called on the home loop when a role cannot start. Call before the loops run.
+    /// Starts links and roles. `on_failed` is called on the home loop when a role cannot start. Call before the loops
+    /// run.
     void start(std::function<void(const Error&)> on_failed);
     /// Stops the roles in order (gateway first, storage last), then calls `stopped` on the home loop. Loop: home.
     void stop(std::function<void()> stopped);
@@ -46,7 +48,9 @@ public:
     [[nodiscard]] std::string endpoint(Role role) const;
     [[nodiscard]] bool is_alive(runtime::Time now) const;
     [[nodiscard]] cluster::Bus& home_bus() { return *buses_.front(); }
-    [[nodiscard]] cluster::Bus& bus_of(Role role) { return *buses_[group_.loop_of_role[static_cast<std::size_t>(role)]]; }
+    [[nodiscard]] cluster::Bus& bus_of(Role role) {
+        return *buses_[group_.loop_of_role[static_cast<std::size_t>(role)]];
+    }
 
 private:
     struct Running {

@@ -1,6 +1,7 @@
 #include "app/node_settings.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/ranges.h>
 
@@ -10,6 +11,13 @@ namespace gs::app {
 
 namespace {
 
+void reject_unknown_roles(const Settings& section, std::vector<std::string>& roles) {
+    const auto known = parse_roles(roles);
+    if (known) return;
+    section.reject("roles", "cannot be used: " + known.error().message());
+    roles.clear();
+}
+
 NodeRow read_row(const Settings& row) {
     NodeRow node;
     node.name = row.text("name", "", "of this node; unique in the cluster");
@@ -18,6 +26,7 @@ NodeRow read_row(const Settings& row) {
     node.admin = row.text("admin", "", "host:port of its metrics and health; sets admin.address");
     node.clients = row.text("clients", "", "host:port for players, of a gateway; sets gateway.tcp.address");
     node.http = row.text("http", "", "host:port for logins, of a login; sets login.http.address");
+    reject_unknown_roles(row, node.roles);
     return node;
 }
 
@@ -41,7 +50,9 @@ Result<std::set<Role>> parse_roles(const std::vector<std::string>& names) {
             roles.insert(role);
             known = true;
         }
-        if (!known) return Error{Code::invalid, "\"{}\" is not a role; roles are gateway, login, center, game, storage, or all", name};
+        if (!known)
+            return Error{Code::invalid, "\"{}\" is not a role; roles are gateway, login, center, game, storage, or all",
+                         name};
     }
     return roles;
 }
@@ -49,23 +60,30 @@ Result<std::set<Role>> parse_roles(const std::vector<std::string>& names) {
 Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides& overrides) {
     const auto root = tree.root();
     NodeSettings node;
-    node.rows = root.tables("node", "the nodes of the cluster; none: one node with every role it is told to run", read_row);
+    node.rows =
+        root.tables("node", "the nodes of the cluster; none: one node with every role it is told to run", read_row);
 
     const auto own = root.section("server");
-    node.development = overrides.development ||
-                       own.flag("development", false, "loopback only, keys made as needed, easier limits; never in production");
+    node.development =
+        overrides.development ||
+        own.flag("development", false, "loopback only, keys made as needed, easier limits; never in production");
     node.data_directory = own.text("data_directory", "gameserver-data", "where keys and the SQLite database are");
     if (!overrides.data_directory.empty()) node.data_directory = overrides.data_directory;
-    node.shutdown = std::chrono::seconds{
-        own.integer("shutdown_seconds", 30, {1, 3600}, "seconds", "how long saving may take when the node is told to stop")};
+    node.shutdown = std::chrono::seconds{own.integer("shutdown_seconds", 30, {1, 3600}, "seconds",
+                                                     "how long saving may take when the node is told to stop")};
     auto roles = own.texts("roles", {}, "what a node without a [[node]] row runs; --roles wins");
+    reject_unknown_roles(own, roles);
 
+    // Told at the end, as keys that nobody has read by then would be called unknown.
+    std::optional<Error> mistake;
     node.name = overrides.node.empty() ? "node-1" : overrides.node;
-    const auto row = std::find_if(node.rows.begin(), node.rows.end(), [&](const NodeRow& candidate) { return candidate.name == overrides.node; });
+    const auto row = std::find_if(node.rows.begin(), node.rows.end(),
+                                  [&](const NodeRow& candidate) { return candidate.name == overrides.node; });
     if (!node.rows.empty() && row == node.rows.end()) {
         std::vector<std::string> names;
         for (const auto& known : node.rows) names.push_back(known.name);
-        return Error{Code::invalid, "this config describes a cluster: choose a node with --node NAME ({})", fmt::join(names, ", ")};
+        mistake = Error{Code::invalid, "this config describes a cluster: choose a node with --node NAME ({})",
+                        fmt::join(names, ", ")};
     }
     if (row != node.rows.end()) {
         roles = row->roles;
@@ -75,20 +93,29 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
         set_text(tree, "login.http.address", row->http, row->name);
     }
     auto parsed = parse_roles(overrides.roles.empty() ? roles : overrides.roles);
-    if (!parsed) return parsed.error();
-    node.roles = std::move(*parsed);
+    if (parsed) {
+        node.roles = std::move(*parsed);
+    } else if (!mistake) {
+        mistake = parsed.error();
+    }
 
     const auto runtime = root.section("runtime");
-    node.loops = static_cast<std::size_t>(runtime.integer("loops", 0, {0, 256}, "threads", "event loops; 0: as many as cores"));
+    node.loops =
+        static_cast<std::size_t>(runtime.integer("loops", 0, {0, 256}, "threads", "event loops; 0: as many as cores"));
     node.pool_threads = static_cast<std::size_t>(
         runtime.integer("pool_threads", 2, {1, 256}, "threads", "for work that blocks, such as password hashes"));
-    node.serialise_local = runtime.flag("serialise_local", false, "encode messages between roles of one process too, as tests do");
-    node.admin_address = root.section("admin").text("address", "127.0.0.1:7090", "metrics and health over HTTP; empty: none");
+    node.serialise_local =
+        runtime.flag("serialise_local", false, "encode messages between roles of one process too, as tests do");
+    node.admin_address =
+        root.section("admin").text("address", "127.0.0.1:7090", "metrics and health over HTTP; empty: none");
 
     const auto log = root.section("log");
-    node.log.level = log::parse_level(log.choice("level", "info", {"debug", "info", "warn", "error", "off"}, "the least that is written")).value();
-    node.log.format = log.choice("format", "text", {"text", "json"}, "for people, or for machines") == "json" ? log::Format::json
-                                                                                                            : log::Format::text;
+    node.log.level = log::parse_level(log.choice("level", "info", {"debug", "info", "warn", "error", "off"},
+                                                 "the least that is written"))
+                         .value();
+    node.log.format = log.choice("format", "text", {"text", "json"}, "for people, or for machines") == "json"
+                          ? log::Format::json
+                          : log::Format::text;
     node.log.file = log.text("file", "", "empty: standard error");
     node.log.node = node.name;
 
@@ -96,22 +123,29 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
     node.cluster = cluster.text("name", "default", "nodes of another cluster are refused");
     node.link_timeout = std::chrono::milliseconds{cluster.integer(
         "link_timeout_ms", 5000, {100, 600'000}, "milliseconds", "a node that is silent for so long counts as lost")};
+    if (mistake) return *mistake;
     std::set<std::string> names;
     std::map<std::string, std::string> single;
     for (const auto& known : node.rows) {
         if (known.name.empty() || !names.insert(known.name).second) {
-            return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is empty or there twice", known.name};
+            return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is empty or there twice",
+                         known.name};
         }
         if (node.rows.size() > 1 && known.link.empty()) {
-            return Error{Code::invalid, "node \"{}\" needs a link address, for example link = \"127.0.0.1:7101\"", known.name};
+            return Error{Code::invalid, "node \"{}\" needs a link address, for example link = \"127.0.0.1:7101\"",
+                         known.name};
         }
         if (!known.link.empty() && !node.development && !transport::is_loopback(known.link)) {
-            return Error{Code::invalid, "links have no encryption yet: outside of development mode the link of node \"{}\" must be a loopback address", known.name};
+            return Error{Code::invalid,
+                         "links have no encryption yet: outside of development mode the link of node \"{}\" must be a "
+                         "loopback address",
+                         known.name};
         }
         for (const auto& role : known.roles) {
             if (role != "storage" && role != "center") continue;
             if (!single.emplace(role, known.name).second) {
-                return Error{Code::invalid, "nodes \"{}\" and \"{}\" both have the role {}; this version runs one of it in a cluster",
+                return Error{Code::invalid,
+                             "nodes \"{}\" and \"{}\" both have the role {}; this version runs one of it in a cluster",
                              single[role], known.name, role};
             }
         }

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
@@ -23,7 +24,7 @@ namespace gs::app {
 namespace {
 
 int complain(const Error& error) {
-    std::cerr << "gameserver: " << error.message() << "\n";
+    std::cerr << fmt::format("gameserver: {}\n", error.message());  // in one piece, as logs are written meanwhile
     return error.code() == Code::invalid ? exit_wrong_use : exit_failed;
 }
 
@@ -39,6 +40,17 @@ std::string role_list(const NodeSettings& node) {
     std::string list;
     for (const auto role : node.roles) list += fmt::format("{}{}", list.empty() ? "" : ", ", role);
     return list;
+}
+
+/// The chosen node; without --node every one of a cluster file, or the one that has no name.
+std::vector<std::string> nodes_to_check(const RunOptions& options) {
+    std::vector<std::string> names;
+    auto tree = load_config(options.sources);
+    if (options.overrides.node.empty() && tree) {
+        names = tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
+    }
+    if (names.empty()) names.push_back(options.overrides.node);
+    return names;
 }
 
 /// A process of real loops around a node.
@@ -57,7 +69,8 @@ public:
         world.transport = transport_.get();
         world.pool = &pool_;
         world.incarnation = random_u64() >> 1U;
-        node_ = std::make_unique<Node>(config_.node, *config_.tree, std::move(world), compiled_roles(), compiled_modules());
+        node_ =
+            std::make_unique<Node>(config_.node, *config_.tree, std::move(world), compiled_roles(), compiled_modules());
         admin_ = std::make_unique<Admin>(*node_, *loops_.front());
     }
 
@@ -89,14 +102,17 @@ private:
             loops_.front()->after(std::chrono::milliseconds{10}, [this] { wait_ready(); });
             return;
         }
-        log::info("node {} is ready ({})", config_.node.name, role_list(config_.node));
-        if (config_.node.development && config_.node.roles.size() == role_count) print_banner();
+        if (config_.node.development && config_.node.roles.size() == role_count) {
+            print_banner();
+        } else {
+            log::info("node {} is ready ({})", config_.node.name, role_list(config_.node));
+        }
     }
 
     void print_banner() const {
         std::string text = fmt::format(
             "\n"
-            "  gameserver {} in development mode: loopback only; keys and data are in\n"
+            "  gameserver {} is ready, in development mode; keys and data are in\n"
             "  {}\n"
             "\n"
             "  players log in at   http://{}/v1/guest\n"
@@ -107,13 +123,13 @@ private:
             "    gameserver bots --count 50 --scenario chat --seconds 10",
             version_, std::filesystem::absolute(config_.node.data_directory).string(), node_->endpoint(Role::login),
             node_->endpoint(Role::gateway), admin_->address());
-        if (node_->endpoint(Role::login) != "127.0.0.1:7080") text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
+        if (node_->endpoint(Role::login) != "127.0.0.1:7080")
+            text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
         std::cerr << text << "\n  stop with Ctrl-C; write a module: docs/tutorial.md\n\n";
     }
 
     void fail(const Error& error) {
-        std::cerr << "gameserver: " << error.message() << "\n";
-        exit_code_ = error.code() == Code::invalid ? exit_wrong_use : exit_failed;
+        exit_code_ = complain(error);
         loops_.front()->stop();
     }
 
@@ -157,7 +173,8 @@ Result<CheckedConfig> load_checked(const RunOptions& options) {
     CheckedConfig config;
     config.tree = std::make_unique<SettingsTree>(std::move(*loaded));
     auto node = read_node_settings(*config.tree, options.overrides);
-    const bool development = node && node->development;
+    // Without a node to ask, the lenient limits: its own mistake is told below.
+    const bool development = !node || node->development;
     const auto declared = declare_all(*config.tree, development, compiled_roles(), compiled_modules());
     if (!declared) return declared.error();
     const auto checked = config.tree->finish();
@@ -171,8 +188,8 @@ Result<void> create_keys(const std::filesystem::path& directory) {
     std::error_code failed;
     std::filesystem::create_directories(directory, failed);
     if (failed) {
-        return Error{Code::invalid, "the directory {} cannot be made: {}; give another with --data-dir", directory.string(),
-                     failed.message()};
+        return Error{Code::invalid, "the directory {} cannot be made: {}; give another with --data-dir",
+                     directory.string(), failed.message()};
     }
     const auto key = load_or_create_private_key(directory / "token.key");
     if (!key) return key.error();
@@ -181,6 +198,7 @@ Result<void> create_keys(const std::filesystem::path& directory) {
 
 int run_node(const RunOptions& options) {
     raise_file_limit();
+    std::signal(SIGPIPE, SIG_IGN);  // a reader of our log that goes away is not our end
     const auto crypto = crypto_init();
     if (!crypto) return complain(crypto.error());
     auto config = load_checked(options);
@@ -189,7 +207,8 @@ int run_node(const RunOptions& options) {
         return exit_wrong_use;
     }
     if (config->node.roles.empty()) {
-        return complain({Code::invalid, "no roles to run: say --roles=all, or some of gateway,login,center,game,storage"});
+        return complain(
+            {Code::invalid, "no roles to run: say --roles=all, or some of gateway,login,center,game,storage"});
     }
     if (config->node.development) {
         const auto keys = create_keys(config->node.data_directory);
@@ -211,16 +230,19 @@ int run_node(const RunOptions& options) {
 }
 
 int check_config(const RunOptions& options, bool print_defaults) {
-    auto config = load_checked(options);
-    if (!config) {
-        std::cerr << config.error().message() << "\n";
-        return exit_wrong_use;
-    }
-    if (print_defaults) {
+    auto checked = options;
+    for (const auto& node : nodes_to_check(options)) {
+        checked.overrides.node = node;
+        const auto config = load_checked(checked);
+        if (!config) {
+            std::cerr << config.error().message() << "\n";
+            return exit_wrong_use;
+        }
+        if (!print_defaults) continue;
         std::cout << documented_config(config->tree->declared());
-    } else {
-        std::cout << "the configuration is fine\n";
+        return exit_stopped;
     }
+    std::cout << "the configuration is fine\n";
     return exit_stopped;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// `gameserver run`, `check-config` and `keygen`: from sources of configuration to a node that runs until it is told to stop.
+// `gameserver run`, `check-config` and `keygen`: from sources of configuration to a node that runs until it is told to
+// stop.
 #include <filesystem>
 #include <string>
 

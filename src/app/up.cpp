@@ -29,7 +29,8 @@ int stop_rank(const NodeRow& row) {
     static constexpr std::array<std::string_view, 5> order{"gateway", "login", "game", "center", "storage"};
     int rank = 0;
     for (std::size_t index = 0; index < order.size(); ++index) {
-        if (std::find(row.roles.begin(), row.roles.end(), order[index]) != row.roles.end()) rank = static_cast<int>(index);
+        if (std::find(row.roles.begin(), row.roles.end(), order[index]) != row.roles.end())
+            rank = static_cast<int>(index);
     }
     return rank;
 }
@@ -95,7 +96,7 @@ private:
             std::vector<char*> list;
             for (auto& word : words) list.push_back(word.data());
             list.push_back(nullptr);
-            execv("/proc/self/exe", list.data());
+            execv(executable_.c_str(), list.data());
             _exit(exit_failed);
         }
         ::close(ends[1]);
@@ -202,6 +203,8 @@ private:
         return std::none_of(children_.begin(), children_.end(), [](const Child& child) { return child.pid > 0; });
     }
 
+    // Read once: after an upgrade of the file the link of a running process names one that is deleted.
+    std::string executable_ = std::filesystem::read_symlink("/proc/self/exe").string();
     std::vector<std::string> arguments_;
     std::vector<Child> children_;
     std::size_t width_ = 0;
@@ -240,7 +243,8 @@ int run_cluster(const RunOptions& options, const std::vector<std::string>& forwa
             return exit_wrong_use;
         }
     }
-    std::vector<std::string> arguments{"gameserver", "run", "--config", std::filesystem::absolute(*probe.sources.file).string()};
+    std::vector<std::string> arguments{"gameserver", "run", "--config",
+                                       std::filesystem::absolute(*probe.sources.file).string()};
     arguments.insert(arguments.end(), forwarded.begin(), forwarded.end());
     Cluster cluster{config->node.rows, std::move(arguments)};
     return cluster.run();

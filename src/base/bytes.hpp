@@ -99,7 +99,8 @@ public:
     [[nodiscard]] std::size_t size() const { return block_ == nullptr ? 0 : block_->size; }
     [[nodiscard]] bool empty() const { return size() == 0; }
     [[nodiscard]] BytesView view() const {
-        return block_ == nullptr ? BytesView{} : BytesView{reinterpret_cast<const std::uint8_t*>(block_ + 1), block_->size};
+        return block_ == nullptr ? BytesView{}
+                                 : BytesView{reinterpret_cast<const std::uint8_t*>(block_ + 1), block_->size};
     }
     operator BytesView() const { return view(); }
 

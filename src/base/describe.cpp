@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include <nlohmann/json.hpp>
-#include <sodium.h>
 
+#include "base/crypto/crypto.hpp"
 #include "base/escape.hpp"
 
 namespace gs {
@@ -15,9 +15,9 @@ namespace gs {
 namespace {
 
 using Kind = TypeDescription::Kind;
-using nlohmann::json;
 using msgpack::Reader;
 using msgpack::Writer;
+using nlohmann::json;
 
 // Integers travel as 64 bits plus a sign, because neither signed nor unsigned alone holds every field's range.
 void append_integer(std::string& out, const TypeDescription& type, Reader& reader) {
@@ -37,33 +37,41 @@ void append_real(std::string& out, double value) {
     out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
 }
 
-void append_base64(std::string& out, BytesView bytes) {
-    const auto with_zero = sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL);
-    const auto before = out.size();
-    out.resize(before + with_zero);
-    sodium_bin2base64(out.data() + before, with_zero, bytes.data(), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
-    out.pop_back();
-}
-
 class JsonWriter {
 public:
     JsonWriter(Reader& reader, std::string& out) : reader_{reader}, out_{out} {}
 
     void value(const TypeDescription& type) {
         switch (type.kind) {
-            case Kind::boolean: out_ += reader_.boolean() ? "true" : "false"; break;
-            case Kind::integer: append_integer(out_, type, reader_); break;
-            case Kind::real: real(reader_.real()); break;
-            case Kind::text: append_json_text(out_, reader_.text()); break;
+            case Kind::boolean:
+                out_ += reader_.boolean() ? "true" : "false";
+                break;
+            case Kind::integer:
+                append_integer(out_, type, reader_);
+                break;
+            case Kind::real:
+                real(reader_.real());
+                break;
+            case Kind::text:
+                append_json_text(out_, reader_.text());
+                break;
             case Kind::binary:
                 out_ += '"';
-                append_base64(out_, reader_.binary());
+                out_ += base64_encode(reader_.binary());
                 out_ += '"';
                 break;
-            case Kind::optional: optional(*type.element); break;
-            case Kind::list: list(*type.element); break;
-            case Kind::map: map(type); break;
-            case Kind::structure: structure(type); break;
+            case Kind::optional:
+                optional(*type.element);
+                break;
+            case Kind::list:
+                list(*type.element);
+                break;
+            case Kind::map:
+                map(type);
+                break;
+            case Kind::structure:
+                structure(type);
+                break;
         }
     }
 
@@ -140,15 +148,33 @@ public:
     void value(const TypeDescription& type) {
         if (enough()) return;
         switch (type.kind) {
-            case Kind::boolean: out_ += reader_.boolean() ? "true" : "false"; break;
-            case Kind::integer: append_integer(out_, type, reader_); break;
-            case Kind::real: append_real(out_, reader_.real()); break;
-            case Kind::text: text(); break;
-            case Kind::binary: fmt::format_to(std::back_inserter(out_), "<{} bytes>", reader_.binary().size()); break;
-            case Kind::optional: optional(*type.element); break;
-            case Kind::list: list(*type.element); break;
-            case Kind::map: map(type); break;
-            case Kind::structure: structure(type); break;
+            case Kind::boolean:
+                out_ += reader_.boolean() ? "true" : "false";
+                break;
+            case Kind::integer:
+                append_integer(out_, type, reader_);
+                break;
+            case Kind::real:
+                append_real(out_, reader_.real());
+                break;
+            case Kind::text:
+                text();
+                break;
+            case Kind::binary:
+                fmt::format_to(std::back_inserter(out_), "<{} bytes>", reader_.binary().size());
+                break;
+            case Kind::optional:
+                optional(*type.element);
+                break;
+            case Kind::list:
+                list(*type.element);
+                break;
+            case Kind::map:
+                map(type);
+                break;
+            case Kind::structure:
+                structure(type);
+                break;
         }
     }
 
@@ -235,13 +261,20 @@ private:
 
 std::string_view name_of(const json& value) {
     switch (value.type()) {
-        case json::value_t::null: return "null";
-        case json::value_t::object: return "an object";
-        case json::value_t::array: return "a list";
-        case json::value_t::string: return "text";
-        case json::value_t::boolean: return "true or false";
-        case json::value_t::number_float: return "a number with a fraction";
-        default: return "a number";
+        case json::value_t::null:
+            return "null";
+        case json::value_t::object:
+            return "an object";
+        case json::value_t::array:
+            return "a list";
+        case json::value_t::string:
+            return "text";
+        case json::value_t::boolean:
+            return "true or false";
+        case json::value_t::number_float:
+            return "a number with a fraction";
+        default:
+            return "a number";
     }
 }
 
@@ -287,17 +320,31 @@ public:
                 if (!from.is_boolean()) wrong(type, from);
                 writer_.boolean(from.get<bool>());
                 break;
-            case Kind::integer: integer(type, from); break;
-            case Kind::real: real(type, from); break;
+            case Kind::integer:
+                integer(type, from);
+                break;
+            case Kind::real:
+                real(type, from);
+                break;
             case Kind::text:
                 if (!from.is_string()) wrong(type, from);
                 writer_.text(from.get_ref<const std::string&>());
                 break;
-            case Kind::binary: binary(type, from); break;
-            case Kind::optional: from.is_null() ? writer_.nil() : value(*type.element, from); break;
-            case Kind::list: list(type, from); break;
-            case Kind::map: map(type, from); break;
-            case Kind::structure: structure(type, from); break;
+            case Kind::binary:
+                binary(type, from);
+                break;
+            case Kind::optional:
+                from.is_null() ? writer_.nil() : value(*type.element, from);
+                break;
+            case Kind::list:
+                list(type, from);
+                break;
+            case Kind::map:
+                map(type, from);
+                break;
+            case Kind::structure:
+                structure(type, from);
+                break;
         }
     }
 
@@ -364,13 +411,9 @@ private:
     void binary(const TypeDescription& type, const json& from) {
         if (!from.is_string()) wrong(type, from);
         const auto& text = from.get_ref<const std::string&>();
-        Binary bytes(text.size() / 4 * 3 + 3);
-        std::size_t size = 0;
-        if (sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, nullptr,
-                              sodium_base64_VARIANT_ORIGINAL) != 0) {
-            throw Error{Code::invalid, "{} must be base64 text (A-Z a-z 0-9 + / with = at the end)", where()};
-        }
-        writer_.binary({bytes.data(), size});
+        const auto bytes = base64_decode(text);
+        if (!bytes) throw Error{Code::invalid, "{} must be base64 text (A-Z a-z 0-9 + / with = at the end)", where()};
+        writer_.binary(*bytes);
     }
 
     void list(const TypeDescription& type, const json& from) {

@@ -25,12 +25,12 @@ struct TypeDescription {
     enum class Kind : std::uint8_t { boolean, integer, real, text, binary, optional, list, map, structure };
 
     Kind kind{};
-    std::string_view name;                     ///< of a structure; otherwise a word for people
-    std::int64_t least = 0;                    ///< integer
-    std::uint64_t most = 0;                    ///< integer
-    bool single = false;                       ///< real: holds only what fits a float
-    const TypeDescription* element = nullptr;  ///< of optional, list, map
-    const TypeDescription* key = nullptr;      ///< of map: text or integer
+    std::string_view name;                       ///< of a structure; otherwise a word for people
+    std::int64_t least = 0;                      ///< integer
+    std::uint64_t most = 0;                      ///< integer
+    bool single = false;                         ///< real: holds only what fits a float
+    const TypeDescription* element = nullptr;    ///< of optional, list, map
+    const TypeDescription* key = nullptr;        ///< of map: text or integer
     std::span<const FieldDescription> fields{};  ///< of structure
     /// Encodes what a field holds in a value that was just made; for members that JSON leaves out.
     void (*write_default)(std::size_t field, msgpack::Writer& writer) = nullptr;
@@ -70,8 +70,8 @@ inline constexpr TypeDescription description = make_description<T>();
 template <class T, std::size_t... Index>
 constexpr auto make_fields(std::index_sequence<Index...> /*all*/) {
     using Fields = decltype(std::declval<T&>().gs_fields());
-    return std::array<FieldDescription, sizeof...(Index)>{
-        FieldDescription{field_names<T>[Index], &description<std::remove_cvref_t<std::tuple_element_t<Index, Fields>>>}...};
+    return std::array<FieldDescription, sizeof...(Index)>{FieldDescription{
+        field_names<T>[Index], &description<std::remove_cvref_t<std::tuple_element_t<Index, Fields>>>}...};
 }
 template <class T>
 inline constexpr auto fields = make_fields<T>(std::make_index_sequence<field_count<T>>{});
@@ -86,7 +86,9 @@ void write_default(std::size_t field, msgpack::Writer& writer) {
 
 template <class T>
 constexpr bool is_secret() {
-    if constexpr (requires { { T::secret } -> std::convertible_to<bool>; }) {
+    if constexpr (requires {
+                      { T::secret } -> std::convertible_to<bool>;
+                  }) {
         return T::secret;
     } else {
         return false;
@@ -102,7 +104,9 @@ constexpr TypeDescription make_description() {
         return make_description<std::underlying_type_t<T>>();
     } else if constexpr (std::is_integral_v<T>) {
         using Limits = std::numeric_limits<T>;
-        return {.kind = Kind::integer, .name = "a whole number", .least = static_cast<std::int64_t>(Limits::min()),
+        return {.kind = Kind::integer,
+                .name = "a whole number",
+                .least = static_cast<std::int64_t>(Limits::min()),
                 .most = static_cast<std::uint64_t>(Limits::max())};
     } else if constexpr (std::is_floating_point_v<T>) {
         return {.kind = Kind::real, .name = "a number", .single = std::is_same_v<T, float>};
@@ -118,12 +122,17 @@ constexpr TypeDescription make_description() {
         using Key = typename T::key_type;
         static_assert(std::is_same_v<Key, std::string> || std::is_integral_v<Key> || std::is_enum_v<Key>,
                       "map keys must be text or whole numbers, as JSON keys can hold nothing else");
-        return {.kind = Kind::map, .name = "an object", .element = &description<typename T::mapped_type>,
+        return {.kind = Kind::map,
+                .name = "an object",
+                .element = &description<typename T::mapped_type>,
                 .key = &description<Key>};
     } else {
         static_assert(HasFields<T>, "this type cannot be a message field: give it FIELDS(...)");
-        return {.kind = Kind::structure, .name = type_name<T>(), .fields = {fields<T>.data(), field_count<T>},
-                .write_default = &write_default<T>, .secret = is_secret<T>()};
+        return {.kind = Kind::structure,
+                .name = type_name<T>(),
+                .fields = {fields<T>.data(), field_count<T>},
+                .write_default = &write_default<T>,
+                .secret = is_secret<T>()};
     }
 }
 

@@ -110,14 +110,16 @@ TEST_CASE("wrong JSON is refused with the place and what would be right", "[base
     CHECK(failure<Everything>(R"({"small": -129})") == R"(field "small" must be from -128 to 127, not -129)");
     CHECK(failure<Everything>(R"({"byte": -1})") == R"(field "byte" must be from 0 to 255, not -1)");
     CHECK(failure<Everything>(R"({"huge": 99999999999999999999})").find("must be from 0 to") != std::string::npos);
-    CHECK(failure<Everything>(R"({"port": 1.5})") == R"(field "port" must be a whole number, not a number with a fraction)");
+    CHECK(failure<Everything>(R"({"port": 1.5})") ==
+          R"(field "port" must be a whole number, not a number with a fraction)");
     CHECK(failure<Everything>(R"({"ratio": 1e300})").find("must be at most 3.4e+38") != std::string::npos);
     CHECK(failure<Everything>(R"({"yes": 1})") == R"(field "yes" must be true or false, not a number)");
-    CHECK(failure<Everything>(R"({"by_number": {"x": {}}})") == R"(field "by_number.x": the key must be a whole number)");
+    CHECK(failure<Everything>(R"({"by_number": {"x": {}}})") ==
+          R"(field "by_number.x": the key must be a whole number)");
     CHECK(failure<Player>(R"({"guild": {"scores": {"200": 1}}})") ==
           R"(field "guild.scores.200": the key must be from -128 to 127)");
     CHECK(failure<Player>(R"({"picture": "A*=="})").find("must be base64 text") != std::string::npos);
-    CHECK(failure<Player>("{\"speed\": 1") .find("not JSON: parse error at line 1, column 12") == 0);
+    CHECK(failure<Player>("{\"speed\": 1").find("not JSON: parse error at line 1, column 12") == 0);
     CHECK(failure<Player>("{\"speed\": 1e999}").find("not JSON: ") == 0);
     CHECK(failure<Say>("{\"text\": \"\xff\"}").find("not JSON: ") == 0);
 }

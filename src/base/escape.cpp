@@ -33,9 +33,15 @@ bool is_unsafe_to_print(std::uint32_t code) {
 
 void append_code(std::string& out, std::uint32_t code) {
     switch (code) {
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
+        case '\n':
+            out += "\\n";
+            break;
+        case '\r':
+            out += "\\r";
+            break;
+        case '\t':
+            out += "\\t";
+            break;
         default:
             if (code < 0x100) {
                 fmt::format_to(std::back_inserter(out), "\\x{:02x}", code);
@@ -103,7 +109,8 @@ void append_json_text(std::string& out, std::string_view text) {
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) {
     if (text.size() <= bytes_max) return text;
     auto end = bytes_max;
-    for (std::size_t back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80; ++back) --end;
+    for (std::size_t back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80; ++back)
+        --end;
     return text.substr(0, end);
 }
 

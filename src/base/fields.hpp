@@ -39,7 +39,7 @@ inline constexpr auto field_names = split_names<field_count<T>>(T::gs_field_list
 
 }  // namespace gs
 
-#define FIELDS(...)                                            \
+#define FIELDS(...)                                                \
     static constexpr std::string_view gs_field_list{#__VA_ARGS__}; \
-    auto gs_fields() { return std::tie(__VA_ARGS__); }         \
+    auto gs_fields() { return std::tie(__VA_ARGS__); }             \
     auto gs_fields() const { return std::tie(__VA_ARGS__); }

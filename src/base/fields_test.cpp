@@ -9,7 +9,7 @@ namespace {
 struct Point {
     int x = 1;
     std::string label;
-    FIELDS(x,   label)
+    FIELDS(x, label)
 };
 struct Plain {};
 

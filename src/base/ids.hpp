@@ -44,8 +44,8 @@ concept IntegerId = std::is_enum_v<T>;
 }  // namespace gs
 
 template <gs::IntegerId T>
-    requires std::is_same_v<T, gs::PlayerId> || std::is_same_v<T, gs::Incarnation> || std::is_same_v<T, gs::OwnerEpoch> ||
-             std::is_same_v<T, gs::ConnectionEpoch>
+requires std::is_same_v<T, gs::PlayerId> || std::is_same_v<T, gs::Incarnation> || std::is_same_v<T, gs::OwnerEpoch> ||
+    std::is_same_v<T, gs::ConnectionEpoch>
 struct fmt::formatter<T> : fmt::formatter<std::uint64_t> {
     auto format(T id, format_context& context) const {
         return formatter<std::uint64_t>::format(static_cast<std::uint64_t>(id), context);

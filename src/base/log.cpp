@@ -31,30 +31,43 @@ constexpr std::string_view cut_mark = "…";
 
 spdlog::level::level_enum to_spdlog(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warn: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
-        case Level::off: break;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warn:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
+        case Level::off:
+            break;
     }
     return spdlog::level::off;
 }
 
 Level from_spdlog(spdlog::level::level_enum level) {
     switch (level) {
-        case spdlog::level::info: return Level::info;
-        case spdlog::level::warn: return Level::warn;
-        case spdlog::level::err: return Level::error;
-        default: return Level::debug;
+        case spdlog::level::info:
+            return Level::info;
+        case spdlog::level::warn:
+            return Level::warn;
+        case spdlog::level::err:
+            return Level::error;
+        default:
+            return Level::debug;
     }
 }
 
 std::string_view colour(Level level) {
     switch (level) {
-        case Level::debug: return "\x1b[2m";
-        case Level::warn: return "\x1b[33m";
-        case Level::error: return "\x1b[31m";
-        default: return "\x1b[32m";
+        case Level::debug:
+            return "\x1b[2m";
+        case Level::warn:
+            return "\x1b[33m";
+        case Level::error:
+            return "\x1b[31m";
+        default:
+            return "\x1b[32m";
     }
 }
 
@@ -186,11 +199,16 @@ void write_directly(Level level, std::string_view text) {
 
 std::string_view to_string(Level level) {
     switch (level) {
-        case Level::debug: return "debug";
-        case Level::info: return "info";
-        case Level::warn: return "warn";
-        case Level::error: return "error";
-        case Level::off: return "off";
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warn:
+            return "warn";
+        case Level::error:
+            return "error";
+        case Level::off:
+            return "off";
     }
     return "unknown";
 }
@@ -257,7 +275,8 @@ void detail::write(Level level, fmt::string_view format, fmt::format_args argume
             fmt::vformat_to(std::back_inserter(text), format, arguments);
         } catch (const std::exception& failure) {
             text.clear();
-            fmt::format_to(std::back_inserter(text), "cannot format the log message \"{}\": {}", format, failure.what());
+            fmt::format_to(std::back_inserter(text), "cannot format the log message \"{}\": {}", format,
+                           failure.what());
         }
         if (text.size() > message_bytes_max) {
             text.resize(utf8_prefix({text.data(), text.size()}, message_bytes_max - cut_mark.size()).size());

@@ -27,8 +27,8 @@ inline constexpr std::size_t message_bytes_max = 4096;
 struct Options {
     Level level = Level::info;
     Format format = Format::text;
-    std::string node{};  ///< the node's name, in JSON lines
-    std::string file{};  ///< empty: standard error
+    std::string node{};                       ///< the node's name, in JSON lines
+    std::string file{};                       ///< empty: standard error
     std::size_t file_bytes_max = 64U << 20U;  ///< then the file is renamed to file.1 and a new one begins
     std::size_t files_max = 5;
     std::size_t queue_lines = 8192;

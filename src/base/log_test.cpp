@@ -8,10 +8,10 @@
 #include <sstream>
 #include <thread>
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace gs;
 using namespace std::string_literals;
@@ -51,7 +51,8 @@ public:
         REQUIRE(pipe(ends_) == 0);
         fcntl(ends_[1], F_SETFL, O_NONBLOCK);
         const std::string filling(65536, 'x');
-        while (write(ends_[1], filling.data(), filling.size()) > 0) {}
+        while (write(ends_[1], filling.data(), filling.size()) > 0) {
+        }
         fcntl(ends_[1], F_SETFL, 0);
         dup2(ends_[1], STDERR_FILENO);
     }
@@ -90,7 +91,8 @@ TEST_CASE("a line has time level and message", "[base][log]") {
     const auto lines = captured.lines();
     REQUIRE(lines.size() == 3);
     CHECK(std::regex_match(lines[0], std::regex{R"(\d\d:\d\d:\d\d\.\d{3} info  before start)"}));
-    CHECK(std::regex_match(lines[1], std::regex{R"(\d\d:\d\d:\d\d\.\d{3} info  gateway listening on 127\.0\.0\.1:7000)"}));
+    CHECK(std::regex_match(lines[1],
+                           std::regex{R"(\d\d:\d\d:\d\d\.\d{3} info  gateway listening on 127\.0\.0\.1:7000)"}));
     CHECK(std::regex_match(lines[2], std::regex{R"(\d\d:\d\d:\d\d\.\d{3} error broken)"}));
 }
 
@@ -189,7 +191,8 @@ TEST_CASE("the log can go to a file and says when it cannot", "[base][log]") {
     std::getline(std::ifstream{path} >> std::ws, line);
     std::filesystem::remove(path);
     CHECK(line.ends_with("info  in the file"));
-    CHECK_THROWS_WITH(log::start({.file = "/dev/null/x"}), Catch::Contains("log file \"/dev/null/x\" cannot be written"));
+    CHECK_THROWS_WITH(log::start({.file = "/dev/null/x"}),
+                      Catch::Contains("log file \"/dev/null/x\" cannot be written"));
 }
 
 TEST_CASE("levels are read from their names", "[base][log]") {

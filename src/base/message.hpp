@@ -35,7 +35,9 @@ struct MessageInfo {
 
 // Found by argument-dependent lookup, so that a message may live in any namespace.
 template <class T>
-concept Message = requires(const T* message) { gs_message_info(message); };
+concept Message = requires(const T* message) {
+    gs_message_info(message);
+};
 
 template <Message T>
 using InfoOf = decltype(gs_message_info(static_cast<const T*>(nullptr)));
@@ -59,15 +61,16 @@ concept Note = Message<T> && InfoOf<T>::kind == MessageKind::note;
 
 }  // namespace gs
 
-#define GS_MESSAGE_INFO(kind, number, type, ...)                                                                    \
-    constexpr ::gs::MessageInfo<::gs::MessageKind::kind, number __VA_OPT__(, ) __VA_ARGS__> gs_message_info(const type*) { \
-        return {#type};                                                                                             \
+#define GS_MESSAGE_INFO(kind, number, type, ...)                                                             \
+    constexpr ::gs::MessageInfo<::gs::MessageKind::kind, number __VA_OPT__(, ) __VA_ARGS__> gs_message_info( \
+        const type*) {                                                                                       \
+        return {#type};                                                                                      \
     }
-#define GS_REQUEST(number, type, reply)                                                                              \
-    static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000");                \
+#define GS_REQUEST(number, type, reply)                                                                \
+    static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000"); \
     GS_MESSAGE_INFO(request, number, type, reply)
-#define GS_PUSH(number, type)                                                                                        \
-    static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000");                \
+#define GS_PUSH(number, type)                                                                          \
+    static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000"); \
     GS_MESSAGE_INFO(push, number, type)
 #define GS_CALL(number, type, reply) GS_MESSAGE_INFO(call, number, type, reply)
 #define GS_NOTE(number, type) GS_MESSAGE_INFO(note, number, type)

@@ -29,9 +29,7 @@ std::uint64_t Histogram::Snapshot::count() const {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
-double Histogram::Snapshot::total() const {
-    return static_cast<double>(sum) / (unit == Unit::seconds ? 1e9 : 1.0);
-}
+double Histogram::Snapshot::total() const { return static_cast<double>(sum) / (unit == Unit::seconds ? 1e9 : 1.0); }
 
 double Histogram::Snapshot::bound(std::size_t index) const {
     return static_cast<double>(bounds[index]) / (unit == Unit::seconds ? 1e6 : 1.0);
@@ -112,7 +110,8 @@ Metrics::~Metrics() = default;
 
 Metrics::Family& Metrics::family(std::string_view name, std::string_view help, const Labels& labels, Kind kind) {
     if (!prometheus::CheckMetricName(std::string{name})) {
-        throw Error{Code::invalid, "metric name \"{}\" must be letters, digits and _, and not begin with a digit", name};
+        throw Error{Code::invalid, "metric name \"{}\" must be letters, digits and _, and not begin with a digit",
+                    name};
     }
     for (const auto& [label, value] : labels) {
         if (!prometheus::CheckLabelName(label)) {
@@ -159,7 +158,8 @@ Gauge& Metrics::gauge(std::string_view name, std::string_view help, const Labels
     return add<Gauge>(family(name, help, labels, Kind::gauge), labels);
 }
 
-Histogram& Metrics::histogram(std::string_view name, std::string_view help, const Labels& labels, Histogram::Unit unit) {
+Histogram& Metrics::histogram(std::string_view name, std::string_view help, const Labels& labels,
+                              Histogram::Unit unit) {
     const std::lock_guard lock{mutex_};
     return add<Histogram>(family(name, help, labels, Kind::histogram), labels, unit);
 }
@@ -183,7 +183,7 @@ std::string Metrics::to_prometheus_text() const {
         auto& shown = scrape.emplace_back();
         shown.name = name;
         shown.help = family->help;
-        shown.type = family->kind == Kind::counter  ? prometheus::MetricType::Counter
+        shown.type = family->kind == Kind::counter ? prometheus::MetricType::Counter
                      : family->kind == Kind::gauge ? prometheus::MetricType::Gauge
                                                    : prometheus::MetricType::Histogram;
         for (const auto& [labels, series] : family->series) {

@@ -3,7 +3,8 @@
 // writing is a plain load and store, no locked instruction. Several loops that count the same thing each ask for their
 // own instrument of that name; the scrape shows their sum.
 // Owner: Metrics owns the instruments; references stay valid as long as it lives.
-// Loop: asking for an instrument and to_prometheus_text take a mutex, any thread; instruments are written by one thread.
+// Loop: asking for an instrument and to_prometheus_text take a mutex, any thread; instruments are written by one
+// thread.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -47,8 +48,9 @@ class Histogram {
 public:
     enum class Unit : std::uint8_t { seconds, plain };
     static constexpr std::array<std::uint64_t, 24> bounds{
-        1,      2,      5,      10,      20,      50,      100,     200,      500,      1000,    2000,    5000,
-        10'000, 20'000, 50'000, 100'000, 200'000, 500'000, 1000'000, 2000'000, 5000'000, 10'000'000, 20'000'000, 60'000'000};
+        1,       2,       5,        10,       20,       50,         100,        200,
+        500,     1000,    2000,     5000,     10'000,   20'000,     50'000,     100'000,
+        200'000, 500'000, 1000'000, 2000'000, 5000'000, 10'000'000, 20'000'000, 60'000'000};
 
     /// What was observed up to one moment; those of several writers add up.
     struct Snapshot {
@@ -105,9 +107,12 @@ public:
     Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
     Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {},
                          Histogram::Unit unit = Histogram::Unit::seconds);
-    /// `read` is called by the thread that scrapes, must stay callable as long as Metrics lives, and may not use Metrics.
-    void gauge_function(std::string_view name, std::string_view help, const Labels& labels, std::function<double()> read);
-    void counter_function(std::string_view name, std::string_view help, const Labels& labels, std::function<double()> read);
+    /// `read` is called by the thread that scrapes, must stay callable as long as Metrics lives, and may not use
+    /// Metrics.
+    void gauge_function(std::string_view name, std::string_view help, const Labels& labels,
+                        std::function<double()> read);
+    void counter_function(std::string_view name, std::string_view help, const Labels& labels,
+                          std::function<double()> read);
 
     [[nodiscard]] std::string to_prometheus_text() const;
 

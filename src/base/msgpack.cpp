@@ -102,22 +102,30 @@ Kind Reader::peek() const {
     if (tag < 0xa0) return Kind::array;
     if (tag < 0xc0) return Kind::text;
     switch (tag) {
-        case 0xc0: return Kind::nil;
+        case 0xc0:
+            return Kind::nil;
         case 0xc2:
-        case 0xc3: return Kind::boolean;
+        case 0xc3:
+            return Kind::boolean;
         case 0xc4:
         case 0xc5:
-        case 0xc6: return Kind::binary;
+        case 0xc6:
+            return Kind::binary;
         case 0xca:
-        case 0xcb: return Kind::real;
+        case 0xcb:
+            return Kind::real;
         case 0xd9:
         case 0xda:
-        case 0xdb: return Kind::text;
+        case 0xdb:
+            return Kind::text;
         case 0xdc:
-        case 0xdd: return Kind::array;
+        case 0xdd:
+            return Kind::array;
         case 0xde:
-        case 0xdf: return Kind::map;
-        default: return tag >= 0xcc && tag <= 0xd3 ? Kind::integer : Kind::extension;
+        case 0xdf:
+            return Kind::map;
+        default:
+            return tag >= 0xcc && tag <= 0xd3 ? Kind::integer : Kind::extension;
     }
 }
 
@@ -168,15 +176,32 @@ std::uint64_t Reader::unsigned_integer(std::uint64_t most) {
     } else {
         std::int64_t negative = 0;
         switch (got) {
-            case 0xcc: value = big_endian<std::uint8_t>(); break;
-            case 0xcd: value = big_endian<std::uint16_t>(); break;
-            case 0xce: value = big_endian<std::uint32_t>(); break;
-            case 0xcf: value = big_endian<std::uint64_t>(); break;
-            case 0xd0: negative = big_endian<std::int8_t>(); break;
-            case 0xd1: negative = big_endian<std::int16_t>(); break;
-            case 0xd2: negative = big_endian<std::int32_t>(); break;
-            case 0xd3: negative = big_endian<std::int64_t>(); break;
-            default: fail("a whole number is expected");
+            case 0xcc:
+                value = big_endian<std::uint8_t>();
+                break;
+            case 0xcd:
+                value = big_endian<std::uint16_t>();
+                break;
+            case 0xce:
+                value = big_endian<std::uint32_t>();
+                break;
+            case 0xcf:
+                value = big_endian<std::uint64_t>();
+                break;
+            case 0xd0:
+                negative = big_endian<std::int8_t>();
+                break;
+            case 0xd1:
+                negative = big_endian<std::int16_t>();
+                break;
+            case 0xd2:
+                negative = big_endian<std::int32_t>();
+                break;
+            case 0xd3:
+                negative = big_endian<std::int64_t>();
+                break;
+            default:
+                fail("a whole number is expected");
         }
         if (negative < 0) fail("a number that is not negative is expected");
         if (negative > 0) value = static_cast<std::uint64_t>(negative);
@@ -197,10 +222,18 @@ std::int64_t Reader::integer(std::int64_t least, std::int64_t most) {
     } else if (got >= 0xd0 && got <= 0xd3) {
         tag();
         switch (got) {
-            case 0xd0: value = big_endian<std::int8_t>(); break;
-            case 0xd1: value = big_endian<std::int16_t>(); break;
-            case 0xd2: value = big_endian<std::int32_t>(); break;
-            default: value = big_endian<std::int64_t>(); break;
+            case 0xd0:
+                value = big_endian<std::int8_t>();
+                break;
+            case 0xd1:
+                value = big_endian<std::int16_t>();
+                break;
+            case 0xd2:
+                value = big_endian<std::int32_t>();
+                break;
+            default:
+                value = big_endian<std::int64_t>();
+                break;
         }
     } else {
         value = static_cast<std::int64_t>(unsigned_integer(std::numeric_limits<std::int64_t>::max()));
@@ -217,7 +250,9 @@ double Reader::real() {
         case Kind::integer:
             return static_cast<double>(
                 integer(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()));
-        default: fail("a number is expected"); return 0;
+        default:
+            fail("a number is expected");
+            return 0;
     }
 }
 
@@ -276,8 +311,12 @@ std::size_t Reader::map() {
 void Reader::skip() {
     for (std::size_t left = 1; left > 0 && !failed(); --left) {
         switch (peek()) {
-            case Kind::nil: nil(); break;
-            case Kind::boolean: boolean(); break;
+            case Kind::nil:
+                nil();
+                break;
+            case Kind::boolean:
+                boolean();
+                break;
             case Kind::integer:
                 if (bytes_[position_] == 0xcf) {
                     take(9);
@@ -285,12 +324,24 @@ void Reader::skip() {
                     integer(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
                 }
                 break;
-            case Kind::real: real(); break;
-            case Kind::text: text(); break;
-            case Kind::binary: binary(); break;
-            case Kind::array: left += array(); break;
-            case Kind::map: left += 2 * map(); break;
-            default: fail("an unknown kind of value"); break;
+            case Kind::real:
+                real();
+                break;
+            case Kind::text:
+                text();
+                break;
+            case Kind::binary:
+                binary();
+                break;
+            case Kind::array:
+                left += array();
+                break;
+            case Kind::map:
+                left += 2 * map();
+                break;
+            default:
+                fail("an unknown kind of value");
+                break;
         }
     }
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Typed msgpack: a struct with FIELDS is an array in field order. Reading is a cursor over the bytes: no object tree, no
-// allocation but the values' own, and every count is checked against the bytes that are really there.
-// Source: github.com/msgpack/msgpack/blob/master/spec.md. Errors: Code::invalid, with the byte offset.
+// Typed msgpack: a struct with FIELDS is an array in field order. Reading is a cursor over the bytes: no object tree,
+// no allocation but the values' own, and every count is checked against the bytes that are really there. Source:
+// github.com/msgpack/msgpack/blob/master/spec.md. Errors: Code::invalid, with the byte offset.
 #include <map>
 #include <optional>
 #include <string>

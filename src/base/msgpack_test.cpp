@@ -154,7 +154,8 @@ TEST_CASE("numbers outside their field and wrong kinds are errors that say where
     CHECK_FALSE(gs::msgpack::decode<std::uint8_t>(gs::msgpack::encode(256)).has_value());
     CHECK_FALSE(gs::msgpack::decode<std::int8_t>(gs::msgpack::encode(-129)).has_value());
     CHECK_FALSE(gs::msgpack::decode<std::uint32_t>(gs::msgpack::encode(-1)).has_value());
-    CHECK_FALSE(gs::msgpack::decode<std::int64_t>(gs::msgpack::encode(std::numeric_limits<std::uint64_t>::max())).has_value());
+    CHECK_FALSE(
+        gs::msgpack::decode<std::int64_t>(gs::msgpack::encode(std::numeric_limits<std::uint64_t>::max())).has_value());
     CHECK_FALSE(gs::msgpack::decode<std::string>(Binary{0xa1, 0xff}).has_value());
     CHECK_FALSE(gs::msgpack::decode<bool>(Binary{0xc0}).has_value());
     CHECK_FALSE(gs::msgpack::decode<Short>(Binary{0xc1}).has_value());

@@ -76,7 +76,8 @@ public:
         }
     }
     std::string text() {
-        static constexpr std::array<std::string_view, 8> pieces{"a", "\"", "\\", "\n", "é", "😀", "\x01", "a longer piece of text, "};
+        static constexpr std::array<std::string_view, 8> pieces{"a", "\"", "\\",   "\n",
+                                                                "é", "😀",  "\x01", "a longer piece of text, "};
         std::string out;
         for (auto left = below(40); left > 0; --left) out += pieces[below(pieces.size())];
         return out;

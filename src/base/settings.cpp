@@ -82,12 +82,19 @@ std::string wanted(const Declaration& declaration) {
     switch (declaration.type) {
         case Type::integer:
         case Type::number:
-        case Type::choice: sentence = declaration.allowed; break;
-        case Type::flag: return "true or false";
-        case Type::text: return fmt::format("text in quotes, of at most {} bytes", text_bytes_max);
-        case Type::texts: return R"(a list of texts, like ["a", "b"])";
-        case Type::secret_file: return "the path of a file, in quotes (what was written is not shown: it may be secret)";
-        case Type::tables: return fmt::format("a list of sections, each begun with [[{}]]", declaration.path);
+        case Type::choice:
+            sentence = declaration.allowed;
+            break;
+        case Type::flag:
+            return "true or false";
+        case Type::text:
+            return fmt::format("text in quotes, of at most {} bytes", text_bytes_max);
+        case Type::texts:
+            return R"(a list of texts, like ["a", "b"])";
+        case Type::secret_file:
+            return "the path of a file, in quotes (what was written is not shown: it may be secret)";
+        case Type::tables:
+            return fmt::format("a list of sections, each begun with [[{}]]", declaration.path);
     }
     if (!declaration.unit.empty()) sentence += " " + declaration.unit;
     return sentence;
@@ -151,7 +158,8 @@ const Declaration* Declared::find(std::string_view path) const {
 }
 
 bool Declared::has_section(std::string_view path) const {
-    return std::any_of(all_.begin(), all_.end(), [path](const Declaration& known) { return is_inside(known.path, path); });
+    return std::any_of(all_.begin(), all_.end(),
+                       [path](const Declaration& known) { return is_inside(known.path, path); });
 }
 
 std::string Settings::path_of(std::string_view key) const {
@@ -163,8 +171,12 @@ Settings Settings::section(std::string_view name) const { return Settings{*tree_
 std::int64_t Settings::integer(std::string_view key, std::int64_t fallback, Range range, std::string_view unit,
                                std::string_view meaning) const {
     const std::string path = path_of(key);
-    const Declaration declaration{pattern_of(path),  Type::integer,     fmt::format("{}", fallback),
-                                  fmt::format("{} to {}", range.least, range.most), std::string{unit}, std::string{meaning}};
+    const Declaration declaration{pattern_of(path),
+                                  Type::integer,
+                                  fmt::format("{}", fallback),
+                                  fmt::format("{} to {}", range.least, range.most),
+                                  std::string{unit},
+                                  std::string{meaning}};
     const SettingValue* setting = tree_->read(declaration, path);
     if (setting == nullptr) return fallback;
     const auto* integer = std::get_if<std::int64_t>(&setting->value);
@@ -176,8 +188,9 @@ std::int64_t Settings::integer(std::string_view key, std::int64_t fallback, Rang
 double Settings::number(std::string_view key, double fallback, NumberRange range, std::string_view unit,
                         std::string_view meaning) const {
     const std::string path = path_of(key);
-    const Declaration declaration{pattern_of(path),  Type::number,      toml_number(fallback),
-                                  fmt::format("{} to {}", range.least, range.most), std::string{unit}, std::string{meaning}};
+    const Declaration declaration{pattern_of(path),      Type::number,
+                                  toml_number(fallback), fmt::format("{} to {}", range.least, range.most),
+                                  std::string{unit},     std::string{meaning}};
     const SettingValue* setting = tree_->read(declaration, path);
     if (setting == nullptr) return fallback;
     double number = std::nan("");
@@ -190,7 +203,8 @@ double Settings::number(std::string_view key, double fallback, NumberRange range
 
 bool Settings::flag(std::string_view key, bool fallback, std::string_view meaning) const {
     const std::string path = path_of(key);
-    const Declaration declaration{pattern_of(path), Type::flag, fallback ? "true" : "false", {}, {}, std::string{meaning}};
+    const Declaration declaration{pattern_of(path),    Type::flag, fallback ? "true" : "false", {}, {},
+                                  std::string{meaning}};
     const SettingValue* setting = tree_->read(declaration, path);
     if (setting == nullptr) return fallback;
     if (const auto* flag = std::get_if<bool>(&setting->value)) return *flag;
@@ -280,7 +294,9 @@ void Settings::reject(std::string_view key, std::string_view why) const {
     tree_->add_problem(where, fmt::format("{} {}", path, why));
 }
 
-void SettingsTree::set(std::string path, SettingValue value) { values_.insert_or_assign(std::move(path), std::move(value)); }
+void SettingsTree::set(std::string path, SettingValue value) {
+    values_.insert_or_assign(std::move(path), std::move(value));
+}
 
 void SettingsTree::erase_below(const std::string& path) {
     for (const char next : {'.', '['}) {
@@ -296,7 +312,9 @@ bool SettingsTree::has_below(const std::string& path) const {
 }
 
 void SettingsTree::overlay(const SettingsTree& upper) {
-    const auto is_section = [](const SettingValue& setting) { return std::holds_alternative<SettingSection>(setting.value); };
+    const auto is_section = [](const SettingValue& setting) {
+        return std::holds_alternative<SettingSection>(setting.value);
+    };
     for (const auto& [path, setting] : upper.values_) {
         if (!is_section(setting)) erase_below(path);
     }
@@ -313,7 +331,8 @@ void SettingsTree::add_problem(Origin where, std::string what) {
         return known.what == what && known.where.source == where.source && known.where.line == where.line;
     };
     // Two instances of a role read the same keys; one report is enough.
-    if (std::none_of(problems_.begin(), problems_.end(), same)) problems_.push_back({std::move(where), std::move(what)});
+    if (std::none_of(problems_.begin(), problems_.end(), same))
+        problems_.push_back({std::move(where), std::move(what)});
 }
 
 const SettingValue* SettingsTree::read(const Declaration& declaration, std::string_view path) {

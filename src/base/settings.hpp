@@ -1,8 +1,8 @@
 #pragma once
-// Settings: how a role or module declares and reads a configuration key in one line. Where values come from is src/app/config.
-// Owner: a Settings is a view on a SettingsTree, which must stay in place while views exist.
-// Loop: read at start or reload, by one thread; keep the values, not the view.
-// Errors: a bad value is recorded and the fallback returned, so that SettingsTree::finish() names every mistake at once.
+// Settings: how a role or module declares and reads a configuration key in one line. Where values come from is
+// src/app/config. Owner: a Settings is a view on a SettingsTree, which must stay in place while views exist. Loop: read
+// at start or reload, by one thread; keep the values, not the view. Errors: a bad value is recorded and the fallback
+// returned, so that SettingsTree::finish() names every mistake at once.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -44,7 +44,8 @@ using SettingScalar = std::variant<bool, std::int64_t, double, std::string>;
 using SettingList = std::vector<SettingScalar>;
 
 struct SettingValue {
-    std::variant<bool, std::int64_t, double, std::string, SettingList, SettingSection, SettingRows, SettingUnusable> value;
+    std::variant<bool, std::int64_t, double, std::string, SettingList, SettingSection, SettingRows, SettingUnusable>
+        value;
     Origin key_at;
     Origin value_at;
     /// The characters as typed, where the source has no quotes (environment, --set, ${NAME}): a text key takes these.
@@ -95,7 +96,8 @@ public:
     [[nodiscard]] std::vector<std::string> texts(std::string_view key, const std::vector<std::string>& fallback,
                                                  std::string_view meaning) const;
     /// The path of a file that holds a secret. Messages never show what was written here.
-    [[nodiscard]] std::string secret_file(std::string_view key, std::string_view fallback, std::string_view meaning) const;
+    [[nodiscard]] std::string secret_file(std::string_view key, std::string_view fallback,
+                                          std::string_view meaning) const;
 
     [[nodiscard]] Settings section(std::string_view name) const;
     /// The rows of [[name]]. Their keys are declared only when there is a row; prefer the form below.

@@ -11,7 +11,9 @@ namespace {
 
 const Origin here{"etc/gameserver.toml", 12, 8};
 
-SettingValue written(decltype(SettingValue::value) value) { return {std::move(value), {"etc/gameserver.toml", 12, 1}, here}; }
+SettingValue written(decltype(SettingValue::value) value) {
+    return {std::move(value), {"etc/gameserver.toml", 12, 1}, here};
+}
 
 struct Gateway {
     std::int64_t port;
@@ -87,26 +89,34 @@ TEST_CASE("settings say what is wrong with a value", "[config][CFG-01]") {
         {"gateway.tcp.port", written(std::int64_t{-1}), "gateway.tcp.port is -1; it must be 0 to 65535"},
         {"gateway.tcp.port", written(std::numeric_limits<std::int64_t>::max()),
          "gateway.tcp.port is 9223372036854775807; it must be 0 to 65535"},
-        {"gateway.tcp.port", written(std::string{"x"}), "gateway.tcp.port is \"x\"; it must be a whole number, 0 to 65535"},
+        {"gateway.tcp.port", written(std::string{"x"}),
+         "gateway.tcp.port is \"x\"; it must be a whole number, 0 to 65535"},
         {"gateway.tcp.port", written(7.0), "gateway.tcp.port is 7.0; it must be a whole number, 0 to 65535"},
-        {"gateway.tcp.port", written(SettingSection{}), "gateway.tcp.port is a section; it must be a whole number, 0 to 65535"},
+        {"gateway.tcp.port", written(SettingSection{}),
+         "gateway.tcp.port is a section; it must be a whole number, 0 to 65535"},
         {"gateway.share", written(std::nan("")), "gateway.share is nan; it must be 0 to 1 of memory"},
-        {"gateway.share", written(std::numeric_limits<double>::infinity()), "gateway.share is inf; it must be 0 to 1 of memory"},
+        {"gateway.share", written(std::numeric_limits<double>::infinity()),
+         "gateway.share is inf; it must be 0 to 1 of memory"},
         {"gateway.share", written(true), "gateway.share is true; it must be a number, 0 to 1 of memory"},
         {"gateway.open", written(std::int64_t{1}), "gateway.open is 1; it must be true or false"},
-        {"gateway.host", written(std::int64_t{1}), "gateway.host is 1; it must be text in quotes, of at most 4096 bytes"},
+        {"gateway.host", written(std::int64_t{1}),
+         "gateway.host is 1; it must be text in quotes, of at most 4096 bytes"},
         {"gateway.host", written(long_text),
-         "gateway.host is \"" + std::string(60, 'z') + "\"... (1000000 bytes); it must be text in quotes, of at most 4096 bytes"},
-        {"gateway.security", written(std::string{"nois"}), "gateway.security is \"nois\"; it must be one of \"noise\", \"tls\""},
+         "gateway.host is \"" + std::string(60, 'z') +
+             "\"... (1000000 bytes); it must be text in quotes, of at most 4096 bytes"},
+        {"gateway.security", written(std::string{"nois"}),
+         "gateway.security is \"nois\"; it must be one of \"noise\", \"tls\""},
         {"gateway.routes", written(SettingList{std::int64_t{1}}),
          "gateway.routes is a list; it must be a list of texts, like [\"a\", \"b\"]"},
         {"gateway.key_file", written(std::int64_t{12345}),
-         "gateway.key_file is not usable; it must be the path of a file, in quotes (what was written is not shown: it may be "
+         "gateway.key_file is not usable; it must be the path of a file, in quotes (what was written is not shown: it "
+         "may be "
          "secret)"},
     };
     for (const Case& wrong : cases) {
         INFO(wrong.path);
-        CHECK(problems_with(wrong.path, wrong.value) == std::vector<std::string>{"etc/gameserver.toml:12:8: " + wrong.message});
+        CHECK(problems_with(wrong.path, wrong.value) ==
+              std::vector<std::string>{"etc/gameserver.toml:12:8: " + wrong.message});
     }
 }
 
@@ -126,11 +136,13 @@ TEST_CASE("settings name unknown keys and the nearest known one", "[config][CFG-
         {"gatewy", written(SettingSection{}), "gatewy is not a known section; the top level has gateway"},
         {"gateway", written(std::int64_t{5}),
          "gateway is 5; it must be a section: gateway has tcp, share, open, host, security, routes, key_file"},
-        {"gateway.tcp", written(SettingRows{1}), "gateway.tcp is a list of sections; it must be a section: gateway.tcp has port"},
+        {"gateway.tcp", written(SettingRows{1}),
+         "gateway.tcp is a list of sections; it must be a section: gateway.tcp has port"},
     };
     for (const Case& wrong : cases) {
         INFO(wrong.path);
-        CHECK(problems_with(wrong.path, wrong.value) == std::vector<std::string>{"etc/gameserver.toml:12:1: " + wrong.message});
+        CHECK(problems_with(wrong.path, wrong.value) ==
+              std::vector<std::string>{"etc/gameserver.toml:12:1: " + wrong.message});
     }
 }
 
@@ -166,10 +178,9 @@ TEST_CASE("settings rows are read one by one and declared even when there are no
     tree.set("node[1].nam", written(std::string{"b"}));
     tree.set("node[7].name", written(std::string{"c"}));
     CHECK(tree.root().tables("node", "The nodes.", read_node) == std::vector<std::string>{"a", "unnamed"});
-    CHECK(tree.problems() ==
-          std::vector<std::string>{
-              "etc/gameserver.toml:12:1: node[1].nam is not a known key; did you mean node[].name?",
-              "etc/gameserver.toml:12:1: node[7].name names a row that does not exist; node has 2"});
+    CHECK(tree.problems() == std::vector<std::string>{
+                                 "etc/gameserver.toml:12:1: node[1].nam is not a known key; did you mean node[].name?",
+                                 "etc/gameserver.toml:12:1: node[7].name names a row that does not exist; node has 2"});
 
     SettingsTree single;
     single.set("node", written(SettingSection{}));

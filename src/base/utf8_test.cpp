@@ -7,7 +7,8 @@
 using namespace gs;
 
 TEST_CASE("UTF-8 is told from what only looks like it", "[base]") {
-    for (const auto* good : {"", "plain ascii, longer than a word", "é", "€", "😀", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    for (const auto* good :
+         {"", "plain ascii, longer than a word", "é", "€", "😀", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
         CAPTURE(good);
         CHECK(is_utf8(good));
     }
@@ -27,7 +28,8 @@ TEST_CASE("printable text has no way to steer a terminal", "[base]") {
     CHECK(printable("plain é 😀 \\ \"") == "plain é 😀 \\ \"");
     CHECK(printable("a\nb\r\tc") == "a\\nb\\r\\tc");
     CHECK(printable("\x1b[31m\x7f") == "\\x1b[31m\\x7f");
-    CHECK(printable("\xc2\x9b" "31m") == "\\x9b31m");
+    CHECK(printable("\xc2\x9b"
+                    "31m") == "\\x9b31m");
     CHECK(printable("\u2028\u202e") == "\\u2028\\u202e");
     CHECK(printable("\xff\xe2\x82") == "\\xff\\xe2\\x82");
     CHECK(printable("say \"x\\\"", "\"\\") == "say \\\"x\\\\\\\"");

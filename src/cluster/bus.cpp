@@ -195,7 +195,8 @@ void Bus::announce(Announcement announcement) {
     });
 }
 
-bool RoleBus::send_raw(RoleAddress to, Command command, std::uint64_t subject, std::uint64_t generation, BytesView body) {
+bool RoleBus::send_raw(RoleAddress to, Command command, std::uint64_t subject, std::uint64_t generation,
+                       BytesView body) {
     Envelope envelope;
     envelope.from = address();
     envelope.to = to;
@@ -204,6 +205,12 @@ bool RoleBus::send_raw(RoleAddress to, Command command, std::uint64_t subject, s
     envelope.generation = generation;
     envelope.body = body;
     return bus_.post(envelope);
+}
+
+Error error_of_handler(const std::exception& thrown, std::string_view what) {
+    if (const auto* error = dynamic_cast<const Error*>(&thrown)) return *error;
+    log::error("the handler of {} failed: {}", what, thrown.what());
+    return {Code::internal, "{} failed on the server", what};
 }
 
 std::vector<Instance> RoleBus::ready(Role role) const {

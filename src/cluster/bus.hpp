@@ -1,16 +1,16 @@
 #pragma once
-// The bus of one loop: typed call, send and publish between roles. The same code reaches a role on this loop (a queue hop
-// at the end of the turn), on another loop (one wake-up for the batch) and on another node (a link).
-// FIFO for each pair of role instances. A call ends with a reply, an error or its deadline, never with nothing.
-// Loop: the bus's own, but for deliver_batch.
-// Errors of calls: unavailable (not sent), deadline (no answer in time, or its link was lost: whether it was done is
-// unknown), busy (link queue full), and what the handler throws.
+// The bus of one loop: typed call, send and publish between roles. The same code reaches a role on this loop (a queue
+// hop at the end of the turn), on another loop (one wake-up for the batch) and on another node (a link). FIFO for each
+// pair of role instances. A call ends with a reply, an error or its deadline, never with nothing. Loop: the bus's own,
+// but for deliver_batch. Errors of calls: unavailable (not sent: no such role, no link, or the link's queue is full),
+// deadline (no answer in time, or its link was lost: whether it was done is unknown), and what the handler throws.
 #include <array>
 #include <functional>
 #include <map>
 #include <unordered_map>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/msgpack.hpp"
 #include "base/result.hpp"
@@ -192,6 +192,10 @@ template <class T>
 struct IsTask<runtime::Task<T>> : std::true_type {};
 }  // namespace detail
 
+/// What a caller is told of what a handler threw: an Error as it is, anything else is a fault that only the log
+/// explains.
+[[nodiscard]] Error error_of_handler(const std::exception& thrown, std::string_view what);
+
 template <class T>
 Result<T> RoleBus::open(const Envelope& envelope) {
     if (envelope.object != nullptr) return std::move(static_cast<LocalBodyOf<T>*>(envelope.object)->value);
@@ -228,8 +232,8 @@ runtime::Task<> RoleBus::answer(RoleBus bus, Function* function, Envelope call, 
     try {
         auto value = co_await (*function)(call.from, std::move(request));
         bus.reply(call, std::move(value));
-    } catch (const Error& error) {
-        bus.bus_.reply_error(call, error);
+    } catch (const std::exception& error) {
+        bus.bus_.reply_error(call, error_of_handler(error, name_of<T>()));
     }
 }
 
@@ -243,12 +247,16 @@ void RoleBus::on(Function function) {
             return;
         }
         if constexpr (Note<T>) {
-            (*kept)(envelope, *value);
+            try {
+                (*kept)(envelope, *value);
+            } catch (const std::exception& error) {
+                log::error("the handler of {} failed: {}", name_of<T>(), error.what());
+            }
         } else if constexpr (std::is_invocable_v<Function, const Envelope&, const T&>) {
             try {
                 bus.reply(envelope, (*kept)(envelope, *value));
-            } catch (const Error& error) {
-                bus.bus_.reply_error(envelope, error);
+            } catch (const std::exception& error) {
+                bus.bus_.reply_error(envelope, error_of_handler(error, name_of<T>()));
             }
         } else {
             static_assert(detail::IsTask<std::invoke_result_t<Function, RoleAddress, T>>::value);
@@ -267,7 +275,8 @@ runtime::Future<Result<ReplyOf<T>>> RoleBus::call(RoleAddress to, T request, run
     envelope.to = to;
     envelope.kind = Envelope::Kind::call;
     envelope.command = command_of<T>;
-    envelope.deadline_ms = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count());
+    envelope.deadline_ms =
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count());
     envelope.call_id = bus_.begin_call(to, deadline, name_of<T>(), [promise](Result<const Envelope*> outcome) {
         promise.set(outcome ? open<ReplyOf<T>>(**outcome) : Result<ReplyOf<T>>{outcome.error()});
     });

@@ -1,5 +1,7 @@
 #include "cluster/envelope.hpp"
 
+#include <limits>
+
 #include "wire/message.hpp"
 
 namespace gs::cluster {
@@ -7,7 +9,8 @@ namespace gs::cluster {
 void encode_envelope(Buffer& out, const Envelope& envelope) {
     auto* at = out.extend(4);
     at[0] = static_cast<std::uint8_t>(envelope.kind);
-    at[1] = static_cast<std::uint8_t>(static_cast<unsigned>(envelope.to.role) << 4U | static_cast<unsigned>(envelope.from.role));
+    at[1] = static_cast<std::uint8_t>(static_cast<unsigned>(envelope.to.role) << 4U |
+                                      static_cast<unsigned>(envelope.from.role));
     at[2] = static_cast<std::uint8_t>(envelope.command);
     at[3] = static_cast<std::uint8_t>(envelope.command >> 8);
     wire::write_varint(out, envelope.call_id);
@@ -22,14 +25,16 @@ bool decode_envelope(BytesView payload, Envelope& envelope) {
     envelope.kind = static_cast<Envelope::Kind>(payload[0]);
     envelope.to.role = static_cast<Role>(payload[1] >> 4U);
     envelope.from.role = static_cast<Role>(payload[1] & 0x0fU);
-    if (static_cast<std::size_t>(envelope.to.role) >= role_count || static_cast<std::size_t>(envelope.from.role) >= role_count) {
+    if (static_cast<std::size_t>(envelope.to.role) >= role_count ||
+        static_cast<std::size_t>(envelope.from.role) >= role_count) {
         return false;
     }
     envelope.command = static_cast<Command>(payload[2] | payload[3] << 8);
     envelope.body = payload.subspan(4);
     std::uint64_t deadline = 0;
     if (!wire::read_varint(envelope.body, envelope.call_id) || !wire::read_varint(envelope.body, envelope.subject) ||
-        !wire::read_varint(envelope.body, envelope.generation) || !wire::read_varint(envelope.body, deadline)) {
+        !wire::read_varint(envelope.body, envelope.generation) || !wire::read_varint(envelope.body, deadline) ||
+        deadline > std::numeric_limits<std::uint32_t>::max()) {
         return false;
     }
     envelope.deadline_ms = static_cast<std::uint32_t>(deadline);

@@ -26,8 +26,8 @@ struct Envelope {
     Kind kind = Kind::note;
     Command command = 0;
     std::uint64_t call_id = 0;
-    std::uint64_t subject = 0;     ///< the player or entity that it is for; 0: the role itself
-    std::uint64_t generation = 0;  ///< of the subject (a connection epoch); the receiver checks it
+    std::uint64_t subject = 0;      ///< the player or entity that it is for; 0: the role itself
+    std::uint64_t generation = 0;   ///< of the subject (a connection epoch); the receiver checks it
     std::uint32_t deadline_ms = 0;  ///< calls: time left
     BytesView body;
     LocalBody* object = nullptr;

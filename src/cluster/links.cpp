@@ -48,6 +48,7 @@ public:
     void close() { connection_->close(); }
 
     [[nodiscard]] bool is_open() const { return open_; }
+    [[nodiscard]] bool is_refused() const { return refused_; }
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
     [[nodiscard]] const std::string& node() const { return node_; }
     [[nodiscard]] const std::optional<PeerAddress>& dialled() const { return dialled_; }
@@ -110,14 +111,15 @@ private:
         auto& out = connection_->output();
         const auto begin = wire::begin_frame(out);
         out.append(as_bytes(link_magic));
-        msgpack::encode_to(out, LinkHello{link_protocol, links_.options_.cluster, links_.group_.node, links_.group_.self,
-                                          std::move(refusal)});
+        msgpack::encode_to(out, LinkHello{link_protocol, links_.options_.cluster, links_.group_.node,
+                                          links_.group_.self, std::move(refusal)});
         wire::finish_frame(out, begin);
     }
 
     void on_hello(BytesView payload) {
         if (!as_text(payload).starts_with(link_magic)) {
-            fail({Code::invalid, "{} does not speak the protocol of links; is its address right?", connection_->remote()});
+            fail({Code::invalid, "{} does not speak the protocol of links; is its address right?",
+                  connection_->remote()});
             return;
         }
         auto hello = msgpack::decode<LinkHello>(payload.subspan(link_magic.size()));
@@ -140,31 +142,51 @@ private:
         links_.opened(*this);
     }
 
+    void on_refusal(BytesView body) {
+        refused_ = true;
+        const auto hello = msgpack::decode<LinkHello>(body);
+        fail(
+            {Code::forbidden, "node {} refuses the link: {}", node_, hello ? hello->refusal : hello.error().message()});
+    }
+
     [[nodiscard]] std::string objection(const LinkHello& hello) const {
         const auto& options = links_.options_;
         if (hello.protocol != link_protocol) {
-            return fmt::format("link protocol {} is spoken here, {} there; run the same version", link_protocol, hello.protocol);
+            return fmt::format("link protocol {} is spoken here, {} there; run the same version", link_protocol,
+                               hello.protocol);
         }
         if (hello.cluster != options.cluster) {
             return fmt::format("this is cluster \"{}\", not \"{}\"", options.cluster, hello.cluster);
         }
         const bool known = std::any_of(options.peers.begin(), options.peers.end(),
                                        [&](const PeerAddress& peer) { return peer.node == hello.node; });
-        if (!known) return fmt::format("node \"{}\" is not in the config of node \"{}\"", hello.node, links_.group_.node);
+        if (!known)
+            return fmt::format("node \"{}\" is not in the config of node \"{}\"", hello.node, links_.group_.node);
         if (dialled_ && dialled_->node != hello.node) {
-            return fmt::format("{} is node \"{}\", the config calls it \"{}\"", dialled_->address, hello.node, dialled_->node);
+            return fmt::format("{} is node \"{}\", the config calls it \"{}\"", dialled_->address, hello.node,
+                               dialled_->node);
         }
         return {};
     }
 
     void on_frame(BytesView payload) {
         if (payload.empty()) return;
+        if (as_text(payload).starts_with(link_magic)) {  // its objection to our hello
+            on_refusal(payload.subspan(link_magic.size()));
+            return;
+        }
         const auto body = payload.subspan(1);
         switch (static_cast<FrameType>(payload[0])) {
-            case FrameType::heartbeat: return;
-            case FrameType::announcements: on_announcements(body); return;
-            case FrameType::envelope: break;
-            default: fail({Code::invalid, "a frame of unknown type {} came from node {}", payload[0], node_}); return;
+            case FrameType::heartbeat:
+                return;
+            case FrameType::announcements:
+                on_announcements(body);
+                return;
+            case FrameType::envelope:
+                break;
+            default:
+                fail({Code::invalid, "a frame of unknown type {} came from node {}", payload[0], node_});
+                return;
         }
         Envelope envelope;
         if (!decode_envelope(body, envelope)) {
@@ -195,10 +217,11 @@ private:
     Incarnation incarnation_{};
     std::map<Role, Announcement> roles_;
     runtime::Time last_heard_;
-    bool open_ = false, closing_ = false;
+    bool open_ = false, closing_ = false, refused_ = false;
 };
 
-Links::Links(BusGroup& group, runtime::Loop& home, transport::Transport& transport, LinkOptions options, Metrics& metrics)
+Links::Links(BusGroup& group, runtime::Loop& home, transport::Transport& transport, LinkOptions options,
+             Metrics& metrics)
     : group_{group},
       home_{home},
       transport_{transport},
@@ -218,12 +241,12 @@ Links::~Links() {
 
 Result<void> Links::start() {
     if (options_.listen.empty()) return {};
-    transport::ListenOptions listen;
-    listen.read_bytes = 64 * 1024;
-    auto listener = transport_.listen(home_, options_.listen, listen, [this](std::shared_ptr<transport::Connection> connection) {
-        adopt(std::move(connection), nullptr);
-    });
-    if (!listener) return Error{listener.error().code(), "the link listener of node {}: {}", group_.node, listener.error().message()};
+    auto listener = transport_.listen(
+        home_, options_.listen, {},
+        [this](std::shared_ptr<transport::Connection> connection) { adopt(std::move(connection), nullptr); });
+    if (!listener)
+        return Error{listener.error().code(), "the link listener of node {}: {}", group_.node,
+                     listener.error().message()};
     listener_ = std::move(*listener);
     for (const auto& peer : options_.peers) {
         if (group_.node < peer.node) dial(peer, 0);
@@ -242,20 +265,24 @@ void Links::stop() {
 }
 
 void Links::dial(const PeerAddress& peer, int failures) {
-    transport_.connect(home_, peer.address, options_.timeout, [this, peer, failures](Result<std::shared_ptr<transport::Connection>> got) {
-        if (stopping_) return;
-        if (!got) {
-            if (failures == 5) log::warn("node {} is not reachable: {} (trying on)", peer.node, got.error().message());
-            retry(peer, failures + 1);
-            return;
-        }
-        adopt(std::move(*got), &peer);
-    });
+    transport_.connect(
+        home_, peer.address, options_.timeout,
+        [this, here = std::weak_ptr{here_}, peer, failures](Result<std::shared_ptr<transport::Connection>> got) {
+            if (here.expired() || stopping_) return;
+            if (!got) {
+                if (failures == 5)
+                    log::warn("node {} is not reachable: {} (trying on)", peer.node, got.error().message());
+                retry(peer, failures + 1);
+                return;
+            }
+            adopt(std::move(*got), &peer);
+        });
 }
 
 void Links::retry(const PeerAddress& peer, int failures) {
     const auto most = std::min<runtime::Duration>(backoff_most, backoff_first * (1U << std::min(failures, 8)));
-    const auto wait = runtime::Duration{std::uniform_int_distribution<std::int64_t>{most.count() / 4, most.count()}(home_.random())};
+    const auto wait =
+        runtime::Duration{std::uniform_int_distribution<std::int64_t>{most.count() / 4, most.count()}(home_.random())};
     timers_.after("dial", wait, [this, peer, failures] { dial(peer, failures); });
 }
 
@@ -296,7 +323,7 @@ void Links::closed(Link& link, const Error& why) {
     } else {
         log::warn("{}", why.message());
     }
-    if (link.dialled()) retry(*link.dialled(), link.is_open() ? 0 : 6);
+    if (link.dialled()) retry(*link.dialled(), link.is_open() && !link.is_refused() ? 0 : 6);
     // The link may be further up the stack.
     const auto place = links_.find(&link);
     if (place == links_.end()) return;

@@ -18,9 +18,9 @@ struct PeerAddress {
 };
 
 struct LinkOptions {
-    std::string cluster;                    ///< nodes of another cluster are refused
-    std::string listen;                     ///< empty: a single node, no links
-    std::vector<PeerAddress> peers;         ///< the other nodes, by discovery
+    std::string cluster;             ///< nodes of another cluster are refused
+    std::string listen;              ///< empty: a single node, no links
+    std::vector<PeerAddress> peers;  ///< the other nodes, by discovery
     runtime::Duration heartbeat = std::chrono::seconds{1};
     runtime::Duration timeout = std::chrono::seconds{5};
     std::size_t queue_bytes_max = 8U << 20U;  ///< then messages are refused: calls end with an error at once
@@ -62,6 +62,7 @@ private:
     std::map<Role, Announcement> announced_;
     runtime::Timers timers_;
     bool stopping_ = false;
+    std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // for attempts to connect that outlive this
     Gauge& connected_;
     Counter& bytes_in_;
     Counter& bytes_out_;

@@ -27,7 +27,9 @@ struct ComponentInfo {
 };
 
 template <class T>
-concept Component = HasFields<T> && requires(const T* component) { gs_component_info(component); };
+concept Component = HasFields<T> && requires(const T* component) {
+    gs_component_info(component);
+};
 
 /// A component of any type behind one interface. Owner: the entity.
 class ComponentValue {
@@ -73,7 +75,5 @@ template <Component T>
 
 }  // namespace gs::entity
 
-#define GS_COMPONENT(type, name, save)                                              \
-    constexpr ::gs::entity::ComponentInfo<type> gs_component_info(const type*) { \
-        return {name, ::gs::entity::save};                                            \
-    }
+#define GS_COMPONENT(type, name, save) \
+    constexpr ::gs::entity::ComponentInfo<type> gs_component_info(const type*) { return {name, ::gs::entity::save}; }

@@ -9,14 +9,15 @@ Result<void> Entity::load(storage::Opened opened, const std::vector<const Compon
     epoch_ = opened.epoch;
     sequence_ = 0;
     for (const auto& component : opened.components) {
-        const auto type = std::find_if(known.begin(), known.end(),
-                                       [&](const ComponentType* candidate) { return candidate->name == component.name; });
+        const auto type = std::find_if(known.begin(), known.end(), [&](const ComponentType* candidate) {
+            return candidate->name == component.name;
+        });
         // Data of a module that is not compiled in stays in the database as it is.
         if (type == known.end()) continue;
         auto value = (*type)->from_json(component.data);
         if (!value) {
-            return Error{Code::internal, "component \"{}\" of {} in the database cannot be read: {}", component.name, key_,
-                         value.error().message()};
+            return Error{Code::internal, "component \"{}\" of {} in the database cannot be read: {}", component.name,
+                         key_, value.error().message()};
         }
         slots_.push_back({*type, std::move(*value), nullptr, false, false});
     }
@@ -43,9 +44,8 @@ ComponentValue& Entity::edit(const ComponentType& type) {
 }
 
 bool Entity::needs_confirmation() const {
-    return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-        return slot.before != nullptr && slot.type->save == Save::confirmed;
-    });
+    return std::any_of(slots_.begin(), slots_.end(),
+                       [](const Slot& slot) { return slot.before != nullptr && slot.type->save == Save::confirmed; });
 }
 
 void Entity::undo_edits() {

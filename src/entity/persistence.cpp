@@ -15,7 +15,8 @@ bool is_refusal(Code code) { return code == Code::invalid || code == Code::unkno
 
 Persistence::Persistence(cluster::RoleBus bus, Metrics& metrics)
     : bus_{bus},
-      commit_time_{metrics.histogram("gameserver_commit_seconds", "from the end of a turn until its change is durable")},
+      commit_time_{
+          metrics.histogram("gameserver_commit_seconds", "from the end of a turn until its change is durable")},
       repeated_{metrics.counter("gameserver_commit_repeated_total", "writes sent again because no answer came")},
       fenced_{metrics.counter("gameserver_commit_fenced_total", "writes refused because a newer owner exists")} {}
 
@@ -44,7 +45,7 @@ runtime::Task<Result<storage::Record>> Persistence::read_record(std::string spac
     co_return co_await bus_.call(*to, std::move(request));
 }
 
-runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit commit) {
+runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit commit, runtime::Duration patience) {
     const auto began = bus_.loop().now();
     runtime::Duration pause = pause_first;
     for (int attempt = 1;; ++attempt) {
@@ -61,6 +62,9 @@ runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit comm
         if (attempt == 10) {
             log::warn("a change of {} waits for storage, which does not answer",
                       commit.entities.empty() ? EntityKey{"record", 0} : commit.entities.front().key);
+        }
+        if (bus_.loop().now() - began >= patience) {
+            co_return Result<storage::Outcome>{Error{Code::deadline, "storage does not answer; try again in a moment"}};
         }
         repeated_.add();
         co_await runtime::sleep(bus_.loop(), pause);

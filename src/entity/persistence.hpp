@@ -1,7 +1,6 @@
 #pragma once
-// Loads and saves entities through the storage role. A write is repeated under the same epoch and sequence until storage
-// answers, so an answer lost on the way costs time, never data.
-// Loop: the host's.
+// Loads and saves entities through the storage role. A write is repeated under the same epoch and sequence until
+// storage answers, so an answer lost on the way costs time, never data. Loop: the host's.
 #include "base/metrics.hpp"
 #include "cluster/bus.hpp"
 #include "entity/turn.hpp"
@@ -12,13 +11,15 @@ class Persistence {
 public:
     Persistence(cluster::RoleBus bus, Metrics& metrics);
 
-    /// Takes ownership of the entity (its epoch rises) and reads it. Errors: unavailable after `patience`.
+    /// Takes ownership of the entity (its epoch rises) and reads it. Errors: unavailable, deadline.
     [[nodiscard]] runtime::Task<Result<storage::Opened>> open(EntityKey key);
     [[nodiscard]] runtime::Task<Result<storage::Loaded>> load(EntityKey key);
     [[nodiscard]] runtime::Task<Result<storage::Record>> read_record(std::string space, std::string key);
 
-    /// Ends with storage's answer, however long that takes; an error only when the request itself is refused.
-    [[nodiscard]] runtime::Task<Result<storage::Outcome>> commit(storage::Commit commit);
+    /// Ends with storage's answer, however long that takes, or with deadline after `patience`: whether it was done is
+    /// unknown then. Other errors: the request itself is refused.
+    [[nodiscard]] runtime::Task<Result<storage::Outcome>> commit(storage::Commit commit,
+                                                                 runtime::Duration patience = runtime::Duration::max());
 
 private:
     cluster::RoleBus bus_;

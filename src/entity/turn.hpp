@@ -23,7 +23,8 @@ public:
 
     [[nodiscard]] Entity& entity() { return entity_; }
 
-    /// Runs when the turn is kept (after its commit, where it needs one), in the order of asking; never when it is undone.
+    /// Runs when the turn is kept (after its commit, where it needs one), in the order of asking; never when it is
+    /// undone.
     void after_commit(runtime::Job job) { held_.push_back(std::move(job)); }
     /// A record that is written in the same transaction as the entity.
     void write_record(storage::RecordWrite write) { records_.push_back(std::move(write)); }
@@ -34,8 +35,11 @@ public:
     void keep(bool committed) {
         if (committed) entity_.write_done();
         entity_.keep_edits();
-        for (auto& job : held_) job();
-        held_.clear();
+        // One of them may ask for more.
+        while (!held_.empty()) {
+            auto jobs = std::exchange(held_, {});
+            for (auto& job : jobs) job();
+        }
     }
     void undo() {
         entity_.undo_edits();

@@ -38,13 +38,15 @@ std::size_t receive_header(char* data, std::size_t size, std::size_t count, void
     const std::string_view line{data, size * count};
     if (line.starts_with("HTTP/")) headers.clear();  // what came before was of a 100 Continue
     const auto colon = line.find(':');
-    if (colon != std::string_view::npos) headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+    if (colon != std::string_view::npos)
+        headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
     return line.size();
 }
 
 Error fetch_error(CURLcode code, const HttpFetch& fetch, const Received& received, const char* detail) {
     if (received.too_large) {
-        return Error{Code::invalid, "{} {}: the answer is larger than {} bytes", fetch.method, fetch.url, received.bytes_max};
+        return Error{Code::invalid, "{} {}: the answer is larger than {} bytes", fetch.method, fetch.url,
+                     received.bytes_max};
     }
     auto kind = Code::unavailable;
     if (code == CURLE_OPERATION_TIMEDOUT) kind = Code::deadline;

@@ -27,8 +27,8 @@ public:
     HttpClient& operator=(HttpClient&&) noexcept;
     ~HttpClient();
 
-    /// Any status is a response. Errors: invalid (url, or the answer is too large), unavailable (no connection, or it broke),
-    /// deadline.
+    /// Any status is a response. Errors: invalid (url, or the answer is too large), unavailable (no connection, or it
+    /// broke), deadline.
     Result<HttpResponse> fetch(const HttpFetch& fetch);
 
 private:

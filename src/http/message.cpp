@@ -17,19 +17,29 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
 
 unsigned status_of(Code code) {
     switch (code) {
-        case Code::ok: return 200;
-        case Code::invalid: return 400;
-        case Code::unauthenticated: return 401;
-        case Code::forbidden: return 403;
+        case Code::ok:
+            return 200;
+        case Code::invalid:
+            return 400;
+        case Code::unauthenticated:
+            return 401;
+        case Code::forbidden:
+            return 403;
         case Code::not_found:
-        case Code::unknown_command: return 404;
+        case Code::unknown_command:
+            return 404;
         case Code::conflict:
-        case Code::fenced: return 409;
-        case Code::limited: return 429;
+        case Code::fenced:
+            return 409;
+        case Code::limited:
+            return 429;
         case Code::busy:
-        case Code::unavailable: return 503;
-        case Code::deadline: return 504;
-        case Code::internal: return 500;
+        case Code::unavailable:
+            return 503;
+        case Code::deadline:
+            return 504;
+        case Code::internal:
+            return 500;
     }
     return 500;
 }

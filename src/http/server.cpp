@@ -30,8 +30,8 @@ using namespace std::chrono_literals;
 
 constexpr unsigned listen_backlog = 4096;
 constexpr auto send_time_at_stop = 2s;
-/// A body that is too large is read to its end and thrown away, as clients that still send would take a closed connection
-/// for a failure and never see the 413. Beyond this they are cut off.
+/// A body that is too large is read to its end and thrown away, as clients that still send would take a closed
+/// connection for a failure and never see the 413. Beyond this they are cut off.
 constexpr std::uint64_t discarded_bytes_max = 16 * 1024 * 1024;
 
 HttpResponse stopping_response() { return json_error(Code::unavailable, "the server is stopping; try again"); }
@@ -48,8 +48,8 @@ std::string remote_address(MHD_Connection* connection) {
     if (info == nullptr || info->client_addr == nullptr) return {};
     const auto size = info->client_addr->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
     std::array<char, NI_MAXHOST> text{};
-    const auto status = ::getnameinfo(info->client_addr, static_cast<socklen_t>(size), text.data(), text.size(), nullptr, 0,
-                                      NI_NUMERICHOST);
+    const auto status = ::getnameinfo(info->client_addr, static_cast<socklen_t>(size), text.data(), text.size(),
+                                      nullptr, 0, NI_NUMERICHOST);
     return status == 0 ? text.data() : std::string{};
 }
 
@@ -82,7 +82,8 @@ struct PendingSet {
 
 class PendingExchange {
 public:
-    PendingExchange(MHD_Connection* connection, std::shared_ptr<PendingSet> set) : connection_{connection}, set_{std::move(set)} {}
+    PendingExchange(MHD_Connection* connection, std::shared_ptr<PendingSet> set)
+        : connection_{connection}, set_{std::move(set)} {}
 
     void reply(HttpResponse response) {
         if (replied_.exchange(true)) return;
@@ -107,7 +108,9 @@ private:
 HttpExchange::HttpExchange(HttpRequest request, std::shared_ptr<PendingExchange> pending)
     : request_{std::move(request)}, pending_{std::move(pending)} {}
 
-HttpExchange::~HttpExchange() { pending_->reply(json_error(Code::internal, "the server had no answer to this request")); }
+HttpExchange::~HttpExchange() {
+    pending_->reply(json_error(Code::internal, "the server had no answer to this request"));
+}
 
 void HttpExchange::reply(HttpResponse response) { pending_->reply(std::move(response)); }
 
@@ -150,18 +153,22 @@ Error listen_error(const HttpServerOptions& options, int number) {
     const auto reason = std::generic_category().message(number);
     switch (number) {
         case EADDRINUSE:
-            return Error{Code::conflict, "http: port {} of {} is in use by another process; stop that one or set another port",
+            return Error{Code::conflict,
+                         "http: port {} of {} is in use by another process; stop that one or set another port",
                          options.port, options.address};
         case EADDRNOTAVAIL:
-            return Error{Code::invalid,
-                         "http: cannot listen on {} port {}: this machine does not have that address; use one of its own, or "
-                         "127.0.0.1 (this machine only), or 0.0.0.0 (all)",
-                         options.address, options.port};
+            return Error{
+                Code::invalid,
+                "http: cannot listen on {} port {}: this machine does not have that address; use one of its own, or "
+                "127.0.0.1 (this machine only), or 0.0.0.0 (all)",
+                options.address, options.port};
         case EACCES:
             return Error{Code::forbidden,
                          "http: cannot listen on {} port {}: {}; use a port above 1023 or grant CAP_NET_BIND_SERVICE",
                          options.address, options.port, reason};
-        default: return Error{Code::internal, "http: cannot listen on {} port {}: {}", options.address, options.port, reason};
+        default:
+            return Error{Code::internal, "http: cannot listen on {} port {}: {}", options.address, options.port,
+                         reason};
     }
 }
 
@@ -171,9 +178,10 @@ Result<int> open_listener(const HttpServerOptions& options) {
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     if (::getaddrinfo(options.address.c_str(), std::to_string(options.port).c_str(), &hints, &found) != 0) {
-        return Error{Code::invalid,
-                     "http: cannot listen on \"{}\" port {}: this is not an IP address; use for example 127.0.0.1 or 0.0.0.0",
-                     options.address, options.port};
+        return Error{
+            Code::invalid,
+            "http: cannot listen on \"{}\" port {}: this is not an IP address; use for example 127.0.0.1 or 0.0.0.0",
+            options.address, options.port};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address{found, &::freeaddrinfo};
     const int descriptor = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -257,7 +265,8 @@ public:
         const std::lock_guard lock{routes_mutex_};
         const auto route = std::make_shared<const Route>(Route{std::move(executor), std::move(handler)});
         if (!routes_[path].emplace(method, route).second) {
-            throw Error{Code::conflict, "http: there is a handler for {} {} already; give one of the two another path", method, path};
+            throw Error{Code::conflict, "http: there is a handler for {} {} already; give one of the two another path",
+                        method, path};
         }
     }
 
@@ -272,20 +281,18 @@ public:
         slow_connections_ = std::make_unique<SlowConnections>(std::chrono::seconds{options_.timeout_seconds});
         pending_ = std::make_shared<PendingSet>();
         constexpr unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-        daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &on_data, this,
-                                   MHD_OPTION_LISTEN_SOCKET, *listener,
-                                   MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this,
-                                   MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this,
-                                   MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,
+        daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &on_data, this, MHD_OPTION_LISTEN_SOCKET, *listener,
+                                   MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this, MHD_OPTION_NOTIFY_CONNECTION,
+                                   &on_connection, this, MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,
                                    MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.connections_per_address_max,
                                    MHD_OPTION_CONNECTION_TIMEOUT, options_.timeout_seconds,
                                    MHD_OPTION_CONNECTION_MEMORY_LIMIT, options_.header_bytes_max,
-                                   MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                                   MHD_OPTION_END);
+                                   MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
         if (daemon_ == nullptr) {  // the library has closed the listener or not, so it must be left alone
             slow_connections_.reset();
             return Error{Code::internal,
-                         "http: the server on {} port {} did not start: no memory, threads or descriptors left (see ulimit -n and "
+                         "http: the server on {} port {} did not start: no memory, threads or descriptors left (see "
+                         "ulimit -n and "
                          "-u), or connections_max {} is not possible",
                          options_.address, options_.port, options_.connections_max};
         }
@@ -317,12 +324,14 @@ private:
         return static_cast<Implementation*>(self)->receive(connection, path, method, {data, *size}, *size, *context);
     }
 
-    static void on_completed(void* self, MHD_Connection* connection, void** context, MHD_RequestTerminationCode /*code*/) {
+    static void on_completed(void* self, MHD_Connection* connection, void** context,
+                             MHD_RequestTerminationCode /*code*/) {
         static_cast<Implementation*>(self)->complete(connection, static_cast<Transfer*>(*context));
         *context = nullptr;
     }
 
-    static void on_connection(void* self, MHD_Connection* connection, void** /*context*/, MHD_ConnectionNotificationCode code) {
+    static void on_connection(void* self, MHD_Connection* connection, void** /*context*/,
+                              MHD_ConnectionNotificationCode code) {
         auto& slow = *static_cast<Implementation*>(self)->slow_connections_;
         if (code == MHD_CONNECTION_NOTIFY_CLOSED) return slow.close(connection);
         slow.open(connection, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
@@ -343,7 +352,8 @@ private:
             unread = 0;
             return receive_body(transfer, data);
         }
-        if (transfer.body_bytes > options_.body_bytes_max) return send(connection, body_too_large(options_.body_bytes_max));
+        if (transfer.body_bytes > options_.body_bytes_max)
+            return send(connection, body_too_large(options_.body_bytes_max));
         if (transfer.pending != nullptr) {
             slow_connections_->restart(connection, false);
             return send(connection, transfer.pending->response());
@@ -409,7 +419,8 @@ private:
     Found find_route(const std::string& method, const std::string& path) {
         const std::lock_guard lock{routes_mutex_};
         const auto methods = routes_.find(path);
-        if (methods == routes_.end()) return {nullptr, json_error(Code::not_found, fmt::format("there is nothing at {}", path))};
+        if (methods == routes_.end())
+            return {nullptr, json_error(Code::not_found, fmt::format("there is nothing at {}", path))};
         auto found = methods->second.find(method);
         if (found == methods->second.end() && method == "HEAD") found = methods->second.find("GET");
         if (found != methods->second.end()) return {found->second, {}};
@@ -459,7 +470,8 @@ private:
     std::uint16_t port_ = 0;
 };
 
-HttpServer::HttpServer(HttpServerOptions options) : implementation_{std::make_unique<Implementation>(std::move(options))} {}
+HttpServer::HttpServer(HttpServerOptions options)
+    : implementation_{std::make_unique<Implementation>(std::move(options))} {}
 HttpServer::~HttpServer() = default;
 void HttpServer::route(std::string method, std::string path, Executor executor, Handler handler) {
     implementation_->route(std::move(method), std::move(path), std::move(executor), std::move(handler));

@@ -1,8 +1,8 @@
 #pragma once
 // HTTP/1.1 server on a thread of its own. A handler runs where its executor puts it (a role's loop) and may answer
 // later, from any thread; meanwhile the connection costs no thread. Every error is JSON (see json_error).
-// Owner: stop() or the destructor answers what is pending with 503; exchanges may outlive the server and then do nothing.
-// Loop: start() and stop() block shortly and must not be called by a handler.
+// Owner: stop() or the destructor answers what is pending with 503; exchanges may outlive the server and then do
+// nothing. Loop: start() and stop() block shortly and must not be called by a handler.
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -27,7 +27,8 @@ struct HttpServerOptions {
 
 class PendingExchange;
 
-/// One request that waits for its answer. The first reply() counts, later ones do nothing; dropped without, it answers 500.
+/// One request that waits for its answer. The first reply() counts, later ones do nothing; dropped without, it answers
+/// 500.
 class HttpExchange {
 public:
     HttpExchange(HttpRequest request, std::shared_ptr<PendingExchange> pending);
@@ -55,7 +56,8 @@ public:
     HttpServer& operator=(const HttpServer&) = delete;
     ~HttpServer();
 
-    /// At any time, from any thread. Throws Error conflict when the method and path are taken. GET answers HEAD as well.
+    /// At any time, from any thread. Throws Error conflict when the method and path are taken. GET answers HEAD as
+    /// well.
     void route(std::string method, std::string path, Executor executor, Handler handler);
 
     /// Errors: conflict (port in use), invalid (address), forbidden (port below 1024), internal.

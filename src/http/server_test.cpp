@@ -151,9 +151,7 @@ struct Fixture {
     [[nodiscard]] std::string url(std::string_view path) const {
         return fmt::format("http://127.0.0.1:{}{}", server.port(), path);
     }
-    HttpResponse get(std::string_view path) {
-        return client.fetch({.url = url(path)}).value();
-    }
+    HttpResponse get(std::string_view path) { return client.fetch({.url = url(path)}).value(); }
 
     Kept kept;
     TestLoop loop;
@@ -175,8 +173,9 @@ TEST_CASE("a handler sees the whole request and its answer arrives", "[http][NET
     Fixture fixture;
     fixture.server.route("PUT", "/a b/c", fixture.loop.executor(), [](const std::shared_ptr<HttpExchange>& exchange) {
         const auto& request = exchange->request();
-        auto response = text_response(fmt::format("{} {} {} {} {} {}", request.method, request.path, request.query.at("x"),
-                                                  request.query.at("y"), request.header("X-TEST"), request.body));
+        auto response =
+            text_response(fmt::format("{} {} {} {} {} {}", request.method, request.path, request.query.at("x"),
+                                      request.query.at("y"), request.header("X-TEST"), request.body));
         response.status = 201;
         response.headers.emplace_back("X-From", request.remote_address);
         exchange->reply(std::move(response));
@@ -237,10 +236,13 @@ TEST_CASE("a body over the limit is answered 413 and not kept in memory", "[http
 
     SECTION("at once when the client asks first") {
         const RawClient client{fixture.server.port()};
-        REQUIRE(client.send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n"));
+        REQUIRE(
+            client.send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n"));
         const auto answer = client.read_until("}}");
         REQUIRE_THAT(answer, Catch::StartsWith("HTTP/1.1 413"));
-        REQUIRE_THAT(answer, Catch::EndsWith(R"({"error":{"code":"invalid","message":"the request body is larger than 65536 bytes"}})"));
+        REQUIRE_THAT(
+            answer,
+            Catch::EndsWith(R"({"error":{"code":"invalid","message":"the request body is larger than 65536 bytes"}})"));
     }
     SECTION("at once when nobody would wait for the end") {
         const RawClient client{fixture.server.port()};
@@ -253,8 +255,9 @@ TEST_CASE("a body over the limit is answered 413 and not kept in memory", "[http
         for (int index = 0; index < 6; ++index) {
             const bool chunked = index % 2 == 0;
             const auto& client = clients.emplace_back(fixture.server.port());
-            REQUIRE(client.send(chunked ? std::string{"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"}
-                                        : fmt::format("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", large + 1)));
+            REQUIRE(client.send(
+                chunked ? std::string{"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"}
+                        : fmt::format("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", large + 1)));
             for (std::size_t sent = 0; sent < large; sent += piece.size()) {
                 REQUIRE(client.send(chunked ? chunk : piece));
             }
@@ -272,11 +275,16 @@ TEST_CASE("a body over the limit is answered 413 and not kept in memory", "[http
         while (sent < 200'000'000 && client.send(chunk)) sent += piece.size();
         REQUIRE(sent < 100'000'000);
     }
-    REQUIRE(fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(large, 'x')}).value().status == 413);
-    const auto full = fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(65536, 'x')}).value();
+    REQUIRE(fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(large, 'x')})
+                .value()
+                .status == 413);
+    const auto full =
+        fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(65536, 'x')}).value();
     REQUIRE(full.status == 200);
     REQUIRE(full.body.size() == 65536);
-    REQUIRE(fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(65537, 'x')}).value().status == 413);
+    REQUIRE(fixture.client.fetch({.method = "POST", .url = fixture.url("/echo"), .body = std::string(65537, 'x')})
+                .value()
+                .status == 413);
 }
 
 TEST_CASE("a request that drips in is cut off and a slow handler is not", "[http][NET-07]") {
@@ -286,7 +294,8 @@ TEST_CASE("a request that drips in is cut off and a slow handler is not", "[http
     const auto exchanges = fixture.kept.take(1);
     REQUIRE(exchanges.size() == 1);
 
-    for (const auto* start : {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n", "GET /ping HTTP/1.1\r\nX-Long: "}) {
+    for (const auto* start :
+         {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n", "GET /ping HTTP/1.1\r\nX-Long: "}) {
         const RawClient dripping{fixture.server.port()};
         const auto begun = std::chrono::steady_clock::now();
         REQUIRE(dripping.send(start));
@@ -311,7 +320,8 @@ TEST_CASE("two hundred requests at once are answered from another thread", "[htt
     auto exchanges = fixture.kept.take(count);
     REQUIRE(exchanges.size() == count);
     std::thread answering{[&exchanges] {
-        for (const auto& exchange : exchanges) exchange->reply(text_response(fmt::format("<{}>", exchange->request().query.at("n"))));
+        for (const auto& exchange : exchanges)
+            exchange->reply(text_response(fmt::format("<{}>", exchange->request().query.at("n"))));
     }};
     for (std::size_t index = 0; index < count; ++index) {
         REQUIRE_THAT(clients[index].read_until(">"), Catch::EndsWith(fmt::format("\r\n\r\n<{}>", index)));
@@ -334,19 +344,24 @@ TEST_CASE("a handler that fails or forgets is answered for", "[http][NET-07]") {
     log::set_level(log::Level::off);
     const auto nothing = [](const std::shared_ptr<HttpExchange>&) {};
     fixture.server.route("GET", "/drop", fixture.loop.executor(), nothing);
-    fixture.server.route("GET", "/lost", [](const std::function<void()>&) {}, nothing);
-    fixture.server.route("GET", "/full", [](const std::function<void()>&) { throw std::runtime_error{"queue full"}; }, nothing);
-    fixture.server.route("GET", "/error", fixture.loop.executor(),
-                         [](const std::shared_ptr<HttpExchange>&) { throw Error{Code::limited, "slow down"}; });
+    fixture.server.route(
+        "GET", "/lost", [](const std::function<void()>&) {}, nothing);
+    fixture.server.route(
+        "GET", "/full", [](const std::function<void()>&) { throw std::runtime_error{"queue full"}; }, nothing);
+    fixture.server.route("GET", "/error", fixture.loop.executor(), [](const std::shared_ptr<HttpExchange>&) {
+        throw Error{Code::limited, "slow down"};
+    });
     fixture.server.route("GET", "/fault", fixture.loop.executor(),
                          [](const std::shared_ptr<HttpExchange>&) { throw std::runtime_error{"secret detail"}; });
-    fixture.server.route("GET", "/inline", [](const std::function<void()>& function) { function(); },
-                         [](const std::shared_ptr<HttpExchange>& exchange) { exchange->reply(text_response("inline")); });
+    fixture.server.route(
+        "GET", "/inline", [](const std::function<void()>& function) { function(); },
+        [](const std::shared_ptr<HttpExchange>& exchange) { exchange->reply(text_response("inline")); });
 
     for (const auto* path : {"/drop", "/lost", "/full"}) {
         const auto response = fixture.get(path);
         REQUIRE(response.status == 500);
-        REQUIRE(response.body == R"({"error":{"code":"internal","message":"the server had no answer to this request"}})");
+        REQUIRE(response.body ==
+                R"({"error":{"code":"internal","message":"the server had no answer to this request"}})");
     }
     REQUIRE(fixture.get("/error").status == 429);
     REQUIRE(fixture.get("/error").body == R"({"error":{"code":"limited","message":"slow down"}})");
@@ -374,7 +389,8 @@ TEST_CASE("stop answers pending exchanges and later replies do nothing", "[http]
                                                   Catch::Contains("the server is stopping"));
     }
     REQUIRE(unfinished.read_until("}}").empty());
-    REQUIRE(HttpClient{}.fetch({.url = fmt::format("http://127.0.0.1:{}/ping", port)}).error().code() == Code::unavailable);
+    REQUIRE(HttpClient{}.fetch({.url = fmt::format("http://127.0.0.1:{}/ping", port)}).error().code() ==
+            Code::unavailable);
     fixture->server.stop();
     fixture.reset();
     exchanges[0]->reply(text_response("too late"));
@@ -411,7 +427,8 @@ TEST_CASE("too many connections of one address are closed", "[http][NET-07]") {
 
 TEST_CASE("headers over the limit are refused", "[http][NET-07]") {
     Fixture fixture;
-    const auto response = fixture.client.fetch({.url = fixture.url("/ping"), .headers = {{"X", std::string(20'000, 'x')}}});
+    const auto response =
+        fixture.client.fetch({.url = fixture.url("/ping"), .headers = {{"X", std::string(20'000, 'x')}}});
     REQUIRE((!response || response->status == 431));
     REQUIRE(fixture.get("/ping").status == 200);
 }
@@ -425,14 +442,16 @@ TEST_CASE("a server that cannot listen says where and what to do", "[http][NET-0
     const auto taken = failure({.address = "127.0.0.1", .port = fixture.server.port()});
     REQUIRE(taken.code() == Code::conflict);
     REQUIRE(taken.message() ==
-            fmt::format("http: port {} of 127.0.0.1 is in use by another process; stop that one or set another port", fixture.server.port()));
+            fmt::format("http: port {} of 127.0.0.1 is in use by another process; stop that one or set another port",
+                        fixture.server.port()));
     const auto foreign = failure({.address = "192.0.2.1", .port = 8080});
     REQUIRE(foreign.code() == Code::invalid);
     REQUIRE_THAT(foreign.message(), Catch::Contains("192.0.2.1 port 8080") && Catch::Contains("0.0.0.0"));
     for (const auto* address : {"", "localhost:80", "1.2.3.4.5", "example.com"}) {
         const auto bad = failure({.address = address, .port = 8080});
         REQUIRE(bad.code() == Code::invalid);
-        REQUIRE_THAT(bad.message(), Catch::Contains(fmt::format("\"{}\" port 8080: this is not an IP address", address)));
+        REQUIRE_THAT(bad.message(),
+                     Catch::Contains(fmt::format("\"{}\" port 8080: this is not an IP address", address)));
     }
 }
 

@@ -2,18 +2,24 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <utility>
 
 namespace gs::runtime {
 
 namespace {
-// A turn handles at most this many ready sockets before it sends, so that answers do not wait for a long backlog.
-constexpr int ready_per_turn_max = 256;
+// While sockets keep being ready the reactor itself (timers, wake-ups) is asked every so many turns.
+constexpr unsigned hot_turns_max = 8;
 }  // namespace
 
 AsioLoop::AsioLoop(std::string name, std::uint64_t seed)
     : Loop{std::move(name), seed}, io_{1}, work_{asio::make_work_guard(io_)}, timer_{io_} {}
 
-AsioLoop::~AsioLoop() { drop_timers(); }
+AsioLoop::~AsioLoop() {
+    drop_timers();
+    poller_.clear();
+    // Destroying a job may post another one.
+    while (!local_.empty()) std::exchange(local_, {});
+}
 
 bool AsioLoop::is_current() const { return std::this_thread::get_id() == thread_.load(std::memory_order_relaxed); }
 
@@ -46,6 +52,7 @@ void AsioLoop::run_posted() {
 void AsioLoop::run() {
     thread_ = std::this_thread::get_id();
     arm_timer();
+    poller_.arm();
     while (!stopping_.load(std::memory_order_acquire)) turn();
     run_posted();
     run_hooks();
@@ -53,13 +60,13 @@ void AsioLoop::run() {
 }
 
 void AsioLoop::turn() {
-    if (local_.empty() && !has_hooks()) {
-        io_.run_one();
-    } else {
+    if (poller_.is_hot() && ++hot_turns_ % hot_turns_max != 0) {
+        poller_.poll();
+    } else if (poller_.is_hot() || !local_.empty() || has_hooks()) {
         io_.poll_one();
-    }
-    for (int ready = 1; ready < ready_per_turn_max; ++ready) {
-        if (io_.poll_one() == 0) break;
+        if (poller_.is_hot()) poller_.poll();
+    } else {
+        io_.run_one();
     }
     run_posted();
     run_hooks();

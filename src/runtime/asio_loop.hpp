@@ -9,6 +9,7 @@
 #include <asio/steady_timer.hpp>
 
 #include "runtime/loop.hpp"
+#include "runtime/poller.hpp"
 
 namespace gs::runtime {
 
@@ -28,6 +29,7 @@ public:
     [[nodiscard]] bool is_current() const override;
 
     [[nodiscard]] asio::io_context& io() { return io_; }
+    [[nodiscard]] Poller& poller() { return poller_; }
 
 private:
     void earliest_timer_changed() override;
@@ -38,12 +40,14 @@ private:
     asio::io_context io_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     asio::steady_timer timer_;
+    Poller poller_{io_};
+    unsigned hot_turns_ = 0;
     Time timer_armed_for_ = Time::max();
     std::atomic<std::thread::id> thread_{};
     std::atomic<bool> stopping_{false};
     std::vector<Job> local_, running_;
     std::mutex inbox_mutex_;
-    std::vector<Job> inbox_;  // guarded by inbox_mutex_; one wake-up for a batch
+    std::vector<Job> inbox_;    // guarded by inbox_mutex_; one wake-up for a batch
     bool wake_posted_ = false;  // guarded by inbox_mutex_
 };
 

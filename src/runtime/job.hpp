@@ -14,8 +14,7 @@ public:
     Job() = default;
 
     template <class Function>
-        requires(!std::is_same_v<std::decay_t<Function>, Job>)
-    Job(Function&& function) {
+    requires(!std::is_same_v<std::decay_t<Function>, Job>) Job(Function&& function) {
         using Stored = std::decay_t<Function>;
         if constexpr (sizeof(Stored) <= inline_bytes && alignof(Stored) <= alignof(std::max_align_t) &&
                       std::is_nothrow_move_constructible_v<Stored>) {
@@ -52,13 +51,12 @@ private:
     static constexpr std::size_t inline_bytes = 48;
 
     template <class Stored>
-    static constexpr Operations inline_operations{
-        [](void* at) { (*static_cast<Stored*>(at))(); },
-        [](void* to, void* from) noexcept {
-            new (to) Stored(std::move(*static_cast<Stored*>(from)));
-            static_cast<Stored*>(from)->~Stored();
-        },
-        [](void* at) noexcept { static_cast<Stored*>(at)->~Stored(); }};
+    static constexpr Operations inline_operations{[](void* at) { (*static_cast<Stored*>(at))(); },
+                                                  [](void* to, void* from) noexcept {
+                                                      new (to) Stored(std::move(*static_cast<Stored*>(from)));
+                                                      static_cast<Stored*>(from)->~Stored();
+                                                  },
+                                                  [](void* at) noexcept { static_cast<Stored*>(at)->~Stored(); }};
     template <class Stored>
     static constexpr Operations heap_operations{
         [](void* at) { (**static_cast<Stored**>(at))(); },

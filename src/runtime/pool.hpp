@@ -23,23 +23,34 @@ public:
     BlockingPool& operator=(const BlockingPool&) = delete;
     ~BlockingPool();  ///< finishes what is queued
 
-    /// `work` runs on a pool thread; Code::busy when the queue is full. Loop: `loop`.
+    /// `work` runs on a pool thread; Code::busy when the queue is full, and what it throws. Loop: `loop`.
     template <class Work>
     [[nodiscard]] auto run(Loop& loop, Work work) -> Future<Result<std::invoke_result_t<Work>>> {
         using Value = std::invoke_result_t<Work>;
         const Promise<Result<Value>> promise;
         auto future = promise.future();
         const bool taken = submit([&loop, promise, work = std::move(work)]() mutable {
-            auto value = work();
-            loop.post([promise, value = std::move(value)]() mutable { promise.set(Result<Value>{std::move(value)}); });
+            auto outcome = outcome_of(work);
+            loop.post([promise, outcome = std::move(outcome)]() mutable { promise.set(std::move(outcome)); });
         });
-        if (!taken) promise.set(Error{Code::busy, "the pool for blocking work is full ({} jobs wait)", options_.queue_max});
+        if (!taken)
+            promise.set(Error{Code::busy, "the pool for blocking work is full ({} jobs wait)", options_.queue_max});
         return future;
     }
 
     [[nodiscard]] std::size_t depth() const;
 
 private:
+    template <class Work>
+    static Result<std::invoke_result_t<Work>> outcome_of(Work& work) {
+        try {
+            return Result<std::invoke_result_t<Work>>{work()};
+        } catch (const Error& error) {
+            return error;
+        } catch (const std::exception& error) {
+            return Error{Code::internal, "blocking work failed: {}", error.what()};
+        }
+    }
     bool submit(Job job);
     void work();
 

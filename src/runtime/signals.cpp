@@ -7,7 +7,8 @@
 namespace gs::runtime {
 
 struct Signals::State : std::enable_shared_from_this<State> {
-    State(AsioLoop& loop, std::function<void(int)> call) : set{loop.io(), SIGINT, SIGTERM}, on_signal{std::move(call)} {}
+    State(AsioLoop& loop, std::function<void(int)> call)
+        : set{loop.io(), SIGINT, SIGTERM}, on_signal{std::move(call)} {}
     void wait() {
         set.async_wait([self = shared_from_this()](const asio::error_code& error, int signal) {
             if (error) return;

@@ -1,5 +1,6 @@
 #pragma once
-// SIGINT and SIGTERM as calls on a loop. Owner: keep it as long as signals should be heard; the default comes back after.
+// SIGINT and SIGTERM as calls on a loop. Owner: keep it as long as signals should be heard; the default comes back
+// after.
 #include <functional>
 #include <memory>
 

@@ -130,9 +130,7 @@ template <class T>
 Task<T> TaskPromise<T>::get_return_object() {
     return Task<T>{Task<T>::Handle::from_promise(*this)};
 }
-inline Task<void> TaskPromise<void>::get_return_object() {
-    return Task<void>{Task<void>::Handle::from_promise(*this)};
-}
+inline Task<void> TaskPromise<void>::get_return_object() { return Task<void>{Task<void>::Handle::from_promise(*this)}; }
 }  // namespace detail
 
 /// Root tasks of one owner. What escapes a task is logged under its name and counted. Destroying the group destroys the

@@ -1,6 +1,5 @@
 #include "runtime/timers.hpp"
 
-
 namespace gs::runtime {
 
 TimerId Timers::after(std::string key, Duration delay, Job job) {

@@ -19,13 +19,15 @@ bool failed(const Operation& operation) {
 Committer::Committer(std::unique_ptr<Engine> engine, Metrics& metrics, Options options)
     : options_{options},
       engine_{std::move(engine)},
-      waiting_{metrics.gauge("storage_waiting", "Operations that wait for a transaction.")},
-      refused_{metrics.counter("storage_refused_total", "Operations refused because the queue was full.")},
-      operations_{metrics.counter("storage_operations_total", "Operations that were run.")},
-      batches_{metrics.counter("storage_batches_total", "Transactions.")},
-      failed_batches_{metrics.counter("storage_failed_batches_total", "Transactions that failed as a whole.")},
-      batch_size_{metrics.histogram("storage_batch_operations", "Operations in one transaction.", {}, Histogram::Unit::plain)},
-      commit_time_{metrics.histogram("storage_commit_seconds", "How long one transaction takes.")} {
+      waiting_{metrics.gauge("gameserver_storage_waiting", "Operations that wait for a transaction.")},
+      refused_{metrics.counter("gameserver_storage_refused_total", "Operations refused because the queue was full.")},
+      operations_{metrics.counter("gameserver_storage_operations_total", "Operations that were run.")},
+      batches_{metrics.counter("gameserver_storage_batches_total", "Transactions.")},
+      failed_batches_{
+          metrics.counter("gameserver_storage_failed_batches_total", "Transactions that failed as a whole.")},
+      batch_size_{metrics.histogram("gameserver_storage_batch_operations", "Operations in one transaction.", {},
+                                    Histogram::Unit::plain)},
+      commit_time_{metrics.histogram("gameserver_storage_commit_seconds", "How long one transaction takes.")} {
     if (options_.mode == threaded) thread_ = std::thread{[this] { work(); }};
 }
 

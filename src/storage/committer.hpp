@@ -1,8 +1,8 @@
 #pragma once
 // Group commit: gathers operations from any thread and gives them to the engine in batches, one durable transaction
-// each. While one batch commits the next one gathers; nothing is ever delayed on purpose. All operations run in the order
-// of their submission, so those of one key do too.
-// Owner: owns the engine and the thread. The destructor finishes what is queued; no other thread may submit by then.
+// each. While one batch commits the next one gathers; nothing is ever delayed on purpose. All operations run in the
+// order of their submission, so those of one key do too. Owner: owns the engine and the thread. The destructor finishes
+// what is queued; no other thread may submit by then.
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -22,8 +22,8 @@ namespace gs::storage {
 class Completion {
 public:
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, Completion> && std::is_invocable_v<F, Operation>)
-    Completion(F&& function) : callable_{std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(function))} {}
+    requires(!std::is_same_v<std::decay_t<F>, Completion> && std::is_invocable_v<F, Operation>) Completion(F&& function)
+        : callable_{std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(function))} {}
 
     void operator()(Operation&& operation) { callable_->call(std::move(operation)); }
 

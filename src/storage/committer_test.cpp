@@ -89,7 +89,8 @@ TEST_CASE("what arrives while a batch commits goes together into the next", "[st
     committer.emplace(std::make_unique<GatedEngine>(gate.get_future().share()), metrics);
     committer->submit({Open{{"player", 1}}}, ignore);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-    while (committer->counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (committer->counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
     for (std::uint64_t sequence = 1; sequence <= 600; ++sequence) {
         committer->submit(save(1, sequence), [&](Operation&& done) { confirmed += is_ok(done) ? 1 : 0; });
     }
@@ -114,7 +115,8 @@ TEST_CASE("beyond its bound the queue answers busy at once", "[storage][STO-05]"
         Committer committer{std::make_unique<GatedEngine>(gate.get_future().share()), metrics, {.queue_max = 3}};
         committer.submit({Open{{"player", 1}}}, ignore);
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-        while (committer.counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        while (committer.counters().waiting.value() != 0 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::yield();
         for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
             committer.submit(save(1, sequence), [&](Operation&& done) { confirmed += is_ok(done) ? 1 : 0; });
         }

@@ -1,7 +1,7 @@
 #pragma once
 // A place where entities and records are kept: one interface, a folder for each backend.
-// Owner: whoever opened it; destroying it closes the files. Loop: none; one thread at a time may call it, and it blocks.
-// Source: the shape of leveldb's DB and WriteBatch.
+// Owner: whoever opened it; destroying it closes the files. Loop: none; one thread at a time may call it, and it
+// blocks. Source: the shape of leveldb's DB and WriteBatch.
 #include <span>
 #include <variant>
 
@@ -28,9 +28,9 @@ public:
     virtual ~Engine() = default;
 
     /// Runs all operations in their order in one durable transaction and fills in every result. Later operations see
-    /// what earlier ones wrote. One that ends in dup, fenced, conflict or invalid leaves no trace and disturbs no other.
-    /// On return a result other than Error{unavailable} is durable; if the transaction fails, every result is that Error.
-    /// Rules of Commit, in this order (rules.hpp):
+    /// what earlier ones wrote. One that ends in dup, fenced, conflict or invalid leaves no trace and disturbs no
+    /// other. On return a result other than Error{unavailable} is durable; if the transaction fails, every result is
+    /// that Error. Rules of Commit, in this order (rules.hpp):
     ///  1. entities: another epoch -> fenced; sequence = stored + 1 -> ok; at or below stored -> dup; above -> fenced.
     ///     All must be ok, or all dup (then dup, whatever the records hold); any mixture is fenced.
     ///  2. records: each version must be the expected one (0: absent), else conflict.

@@ -46,14 +46,16 @@ const EntityKey bob{"player", std::numeric_limits<std::uint64_t>::max()};
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("open raises the epoch and gives back what was saved", "[storage][STO-11][STO-13]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("open raises the epoch and gives back what was saved", "[storage][STO-11][STO-13]", MemoryBackend,
+                   SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     CHECK(ask<Loaded>(engine, Load{bob}).components.empty());
     const auto first = ask<Opened>(engine, Open{bob});
     CHECK(first.epoch == OwnerEpoch{1});
     CHECK(first.components.empty());
-    REQUIRE(commit(engine, {{bob, first.epoch, 1, {{"zoo", "1"}, {"bag", "{\"a\":\"\\u00e4 \xc3\xa4\"}"}}}}) == Outcome::ok);
+    REQUIRE(commit(engine, {{bob, first.epoch, 1, {{"zoo", "1"}, {"bag", "{\"a\":\"\\u00e4 \xc3\xa4\"}"}}}}) ==
+            Outcome::ok);
     REQUIRE(commit(engine, {{bob, first.epoch, 2, {{"bag", ""}}}}) == Outcome::ok);
 
     const auto second = ask<Opened>(engine, Open{bob});
@@ -81,7 +83,8 @@ TEMPLATE_TEST_CASE("stale_save_loses", "[storage][regression][GAM-05]", MemoryBa
     CHECK(commit(engine, {save(ann, new_owner, 2, "newer")}) == Outcome::ok);
 }
 
-TEMPLATE_TEST_CASE("a repeated sequence is a dup and a gap is fenced", "[storage][GAM-05]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("a repeated sequence is a dup and a gap is fenced", "[storage][GAM-05]", MemoryBackend,
+                   SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     CHECK(commit(engine, {save(ann, OwnerEpoch{0}, 1, "unowned")}) == Outcome::fenced);
@@ -95,7 +98,8 @@ TEMPLATE_TEST_CASE("a repeated sequence is a dup and a gap is fenced", "[storage
     CHECK(wallet(engine, ann) == "b");
 }
 
-TEMPLATE_TEST_CASE("several entities are written together or not at all", "[storage][GAM-05]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("several entities are written together or not at all", "[storage][GAM-05]", MemoryBackend,
+                   SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     const auto a = ask<Opened>(engine, Open{ann}).epoch;
@@ -126,7 +130,8 @@ TEMPLATE_TEST_CASE("records change by compare and swap", "[storage][STO-11]", Me
     CHECK(record(engine, "ann").data == "2");
 }
 
-TEMPLATE_TEST_CASE("a record that is deleted and created again has no version twice", "[storage][STO-11]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("a record that is deleted and created again has no version twice", "[storage][STO-11]",
+                   MemoryBackend, SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     REQUIRE(commit(engine, {}, {{"name", "ann", 0, "old"}}) == Outcome::ok);
@@ -142,7 +147,8 @@ TEMPLATE_TEST_CASE("a record that is deleted and created again has no version tw
     CHECK(record(engine, "ann").data == "new");
 }
 
-TEMPLATE_TEST_CASE("a conflict holds back the entities and a dup does not look at records", "[storage][GAM-05]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("a conflict holds back the entities and a dup does not look at records", "[storage][GAM-05]",
+                   MemoryBackend, SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     const auto epoch = ask<Opened>(engine, Open{ann}).epoch;
@@ -153,7 +159,8 @@ TEMPLATE_TEST_CASE("a conflict holds back the entities and a dup does not look a
     CHECK(commit(engine, {save(ann, epoch, 2, "more")}, {{"name", "payment2", 0, "1"}}) == Outcome::ok);
 }
 
-TEMPLATE_TEST_CASE("a batch runs in order and one that fails does not disturb the others", "[storage][STO-02][STO-05]", MemoryBackend, SqliteBackend) {
+TEMPLATE_TEST_CASE("a batch runs in order and one that fails does not disturb the others", "[storage][STO-02][STO-05]",
+                   MemoryBackend, SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;
     std::vector<Operation> batch;
@@ -194,10 +201,13 @@ TEMPLATE_TEST_CASE("absurd requests are refused by name", "[storage]", MemoryBac
         CHECK(error.code() == Code::invalid);
         return error.message();
     };
-    CHECK_THAT(refused({save(ann, epoch, 1, std::string(data_bytes_max + 1, 'x'))}), Catch::Contains("\"wallet\" of player:1"));
-    CHECK_THAT(refused({}, {{"name", "ann", 0, std::string(data_bytes_max + 1, 'x')}}), Catch::Contains("\"ann\" in \"name\""));
+    CHECK_THAT(refused({save(ann, epoch, 1, std::string(data_bytes_max + 1, 'x'))}),
+               Catch::Contains("\"wallet\" of player:1"));
+    CHECK_THAT(refused({}, {{"name", "ann", 0, std::string(data_bytes_max + 1, 'x')}}),
+               Catch::Contains("\"ann\" in \"name\""));
     CHECK_THAT(refused({save(ann, epoch, 0, "x")}), Catch::Contains("start at 1"));
-    CHECK_THAT(refused({save(ann, epoch, 1, "x"), save(ann, epoch, 2, "y")}), Catch::Contains("player:1 is written twice"));
+    CHECK_THAT(refused({save(ann, epoch, 1, "x"), save(ann, epoch, 2, "y")}),
+               Catch::Contains("player:1 is written twice"));
     CHECK_THAT(refused({}, {{"name", "ann", 0, "1"}, {"name", "ann", 1, "2"}}), Catch::Contains("written twice"));
     CHECK_THAT(refused({save({"", 1}, epoch, 1, "x")}), Catch::Contains("empty"));
     CHECK_THAT(refused({}, {{"name", std::string(name_bytes_max + 1, 'k'), 0, "1"}}), Catch::Contains("256 bytes"));

@@ -12,20 +12,23 @@ using Refusal = std::optional<Error>;
 Refusal check_name(std::string_view what, std::string_view name) {
     if (name.empty()) return Error{Code::invalid, "storage: the {} is empty; it needs a name", what};
     if (name.size() <= name_bytes_max) return std::nullopt;
-    return Error{Code::invalid, "storage: the {} \"{}...\" has {} bytes; at most {} are allowed", what, name.substr(0, 32),
-                 name.size(), name_bytes_max};
+    return Error{Code::invalid, "storage: the {} \"{}...\" has {} bytes; at most {} are allowed",
+                 what,          name.substr(0, 32),
+                 name.size(),   name_bytes_max};
 }
 
 Refusal check_entity(const EntityWrite& write) {
     if (auto refused = check_name("kind of an entity", write.key.kind)) return refused;
     if (write.sequence == 0) {
-        return Error{Code::invalid, "storage: {} is written with sequence 0; sequences start at 1 after each open", write.key};
+        return Error{Code::invalid, "storage: {} is written with sequence 0; sequences start at 1 after each open",
+                     write.key};
     }
     for (const auto& component : write.components) {
         if (auto refused = check_name("name of a component", component.name)) return refused;
         if (component.data.size() > data_bytes_max) {
-            return Error{Code::invalid, "storage: component \"{}\" of {} has {} bytes; at most {} are allowed",
-                         component.name, write.key, component.data.size(), data_bytes_max};
+            return Error{Code::invalid,         "storage: component \"{}\" of {} has {} bytes; at most {} are allowed",
+                         component.name,        write.key,
+                         component.data.size(), data_bytes_max};
         }
     }
     return std::nullopt;
@@ -35,8 +38,9 @@ Refusal check_record(const RecordWrite& write) {
     if (auto refused = check_name("space of a record", write.space)) return refused;
     if (auto refused = check_name("key of a record", write.key)) return refused;
     if (write.data && write.data->size() > data_bytes_max) {
-        return Error{Code::invalid, "storage: record \"{}\" in \"{}\" has {} bytes; at most {} are allowed", write.key,
-                     write.space, write.data->size(), data_bytes_max};
+        return Error{Code::invalid,      "storage: record \"{}\" in \"{}\" has {} bytes; at most {} are allowed",
+                     write.key,          write.space,
+                     write.data->size(), data_bytes_max};
     }
     return std::nullopt;
 }
@@ -63,8 +67,9 @@ Refusal check_commit(const Commit& commit) {
     }
     const auto entity = find_twice(commit.entities, [](const EntityWrite& write) { return write.key; });
     if (entity) return Error{Code::invalid, "storage: {} is written twice in one commit; merge the writes", *entity};
-    const auto record = find_twice(
-        commit.records, [](const RecordWrite& write) { return std::pair<std::string_view, std::string_view>{write.space, write.key}; });
+    const auto record = find_twice(commit.records, [](const RecordWrite& write) {
+        return std::pair<std::string_view, std::string_view>{write.space, write.key};
+    });
     if (record) {
         return Error{Code::invalid, "storage: record \"{}\" in \"{}\" is written twice in one commit; merge the writes",
                      record->second, record->first};

@@ -5,6 +5,8 @@ namespace gs::transport {
 namespace {
 constexpr std::size_t pooled_buffers_max = 256;
 constexpr std::size_t pooled_bytes_max = 16 * 1024;  // what grew above it goes back to the allocator
+constexpr std::size_t kept_bytes_max = 64 * 1024;    // sent bytes at the front of a queue in use
+constexpr std::size_t kept_segments_max = 64;
 
 std::vector<Buffer>& pool() {
     thread_local std::vector<Buffer> buffers;
@@ -56,6 +58,7 @@ void OutQueue::sent(std::size_t count) {
         const auto left = segments_[head_].view().size() - offset_;
         if (count < left) {
             offset_ += count;
+            drop_sent();
             return;
         }
         count -= left;
@@ -67,6 +70,19 @@ void OutQueue::sent(std::size_t count) {
     head_ = 0;
     segments_.clear();
     if (segments_.capacity() > 4) segments_.shrink_to_fit();
+}
+
+void OutQueue::drop_sent() {
+    // A reader that keeps up but never catches up leaves the queue always in use: what is sent must not pile up in it.
+    auto& own = segments_[head_].own;
+    if (offset_ > kept_bytes_max && offset_ > own.size() / 2 && !own.empty()) {
+        own.consume(offset_);
+        offset_ = 0;
+    }
+    if (head_ > kept_segments_max && head_ > segments_.size() / 2) {
+        segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(head_));
+        head_ = 0;
+    }
 }
 
 void OutQueue::clear() {

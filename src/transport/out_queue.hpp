@@ -32,6 +32,8 @@ private:
         SharedBytes shared;
         [[nodiscard]] BytesView view() const { return shared.empty() ? own.view() : shared.view(); }
     };
+    void drop_sent();
+
     std::vector<Segment> segments_;
     std::size_t head_ = 0;    ///< segments sent whole
     std::size_t offset_ = 0;  ///< bytes of the first one that are sent

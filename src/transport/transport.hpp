@@ -15,7 +15,8 @@ namespace gs::transport {
 /// What the holder of a connection is told. No call comes after close() or after on_closed.
 class ConnectionHandler {
 public:
-    /// Returns how many bytes it took; the rest comes again, at the front of what arrives later. The view dies on return.
+    /// Returns how many bytes it took; the rest comes again, at the front of what arrives later. The view dies on
+    /// return.
     virtual std::size_t on_bytes(BytesView bytes) = 0;
     /// The other side or the network ended it; what was queued is lost.
     virtual void on_closed(const Error& why) = 0;
@@ -53,7 +54,6 @@ public:
 
 struct ListenOptions {
     int backlog = 4096;
-    std::size_t read_bytes = 4096;  ///< of a busy connection; an idle one holds 256
 };
 
 class Transport {

@@ -10,8 +10,8 @@ inline constexpr std::size_t frame_prefix_bytes = 4;
 struct FrameCut {
     enum class Status : std::uint8_t { frame, incomplete, too_long };
     Status status = Status::incomplete;
-    BytesView payload;           ///< of a whole frame
-    std::size_t length = 0;      ///< what the prefix claims, once it is there
+    BytesView payload;       ///< of a whole frame
+    std::size_t length = 0;  ///< what the prefix claims, once it is there
     [[nodiscard]] std::size_t consumed() const { return frame_prefix_bytes + payload.size(); }
 };
 

@@ -32,8 +32,8 @@ struct Header {
 struct MessageView {
     Header header;
     BytesView body;
-    BytesView raw;                 ///< header and body: what the gateway relays
-    const char* fault = nullptr;   ///< why it cannot be read; the rest is empty then
+    BytesView raw;                ///< header and body: what the gateway relays
+    const char* fault = nullptr;  ///< why it cannot be read; the rest is empty then
 };
 
 struct ErrorBody {

@@ -36,9 +36,12 @@ void write_hello(Buffer& out, const ServerHello& hello) { write_any_hello(out, h
 std::string_view foreign_protocol(BytesView first_bytes) {
     const auto text = as_text(first_bytes);
     static constexpr std::array<std::string_view, 7> methods{"GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE", "PRI "};
-    if (std::any_of(methods.begin(), methods.end(), [&](auto method) { return text.starts_with(method); })) return "HTTP";
+    if (std::any_of(methods.begin(), methods.end(), [&](auto method) { return text.starts_with(method); }))
+        return "HTTP";
     if (text.starts_with("SSH-")) return "SSH";
-    if (first_bytes.size() >= 2 && first_bytes[0] == 0x16 && first_bytes[1] == 0x03) return "TLS";
+    // The third byte tells a TLS record (version 3.1 and up) from the length of a frame of 790 bytes.
+    if (first_bytes.size() >= 3 && first_bytes[0] == 0x16 && first_bytes[1] == 0x03 && first_bytes[2] != 0)
+        return "TLS";
     return {};
 }
 

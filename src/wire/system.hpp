@@ -2,10 +2,10 @@
 // The server's own part of the client protocol: hello, enter, heartbeat, close. Commands below 1000.
 #include <string>
 
+#include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/message.hpp"
 #include "base/result.hpp"
-#include "base/bytes.hpp"
 
 namespace gs::wire {
 

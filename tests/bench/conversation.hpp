@@ -16,7 +16,7 @@ constexpr std::size_t payload_bytes = 64;
 struct Found {
     unsigned replies = 0;
     unsigned pushes = 0;
-    std::string error; // empty when all is well
+    std::string error;  // empty when all is well
 };
 
 class Conversation {
@@ -76,7 +76,8 @@ public:
         std::size_t used = 0;
         for (; bytes.size() - used >= frame_bytes; used += frame_bytes) {
             const auto frame = bytes.substr(used, frame_bytes);
-            if (read_u32(frame) != payload_bytes || read_u32(frame.substr(4)) != number_ || read_u32(frame.substr(8)) != answered_) {
+            if (read_u32(frame) != payload_bytes || read_u32(frame.substr(4)) != number_ ||
+                read_u32(frame.substr(8)) != answered_) {
                 found.error = "a reply that matches no request";
                 return used;
             }
@@ -122,4 +123,4 @@ private:
     std::string report_;
 };
 
-} // namespace gs::bench
+}  // namespace gs::bench

@@ -11,19 +11,21 @@ namespace gs::bench {
 
 // What request() asks for.
 enum class GsRequest {
-    echo,      // 64 bytes to the echo module and back
-    save,      // one changed component of 512 bytes; the reply waits until it is durable
-    broadcast, // one message to the channel that every receiver has joined
-    receive,   // no requests: a logged-in player that joined the channel
+    echo,       // 64 bytes to the echo module and back
+    save,       // one changed component of 512 bytes; the reply waits until it is durable
+    broadcast,  // one message to the channel that every receiver has joined
+    receive,    // no requests: a logged-in player that joined the channel
 };
 
 namespace command {
-constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, echo = 1000, save = 1103, join = 1200, say = 1202, said = 1204;
+constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, echo = 1000, save = 1103, join = 1200, say = 1202,
+                   said = 1204;
 }
 
 class GsConversation final : public Conversation {
 public:
-    GsConversation(std::uint32_t number, std::string token, GsRequest kind) : number_{number}, token_{std::move(token)}, kind_{kind} {}
+    GsConversation(std::uint32_t number, std::string token, GsRequest kind)
+        : number_{number}, token_{std::move(token)}, kind_{kind} {}
 
     bool ready() const override { return state_ == State::ready; }
 
@@ -34,10 +36,17 @@ public:
 
     void request(std::string& out) override {
         switch (kind_) {
-        case GsRequest::echo: append_request(out, command::echo, "\x91" + text(sequence_text(sent_, payload_bytes))); break;
-        case GsRequest::save: append_request(out, command::save, "\x91" + text(sequence_text(sent_, save_bytes))); break;
-        case GsRequest::broadcast: append_request(out, command::say, "\x92" + text(channel) + text(sequence_text(sent_, payload_bytes))); break;
-        case GsRequest::receive: break;
+            case GsRequest::echo:
+                append_request(out, command::echo, "\x91" + text(sequence_text(sent_, payload_bytes)));
+                break;
+            case GsRequest::save:
+                append_request(out, command::save, "\x91" + text(sequence_text(sent_, save_bytes)));
+                break;
+            case GsRequest::broadcast:
+                append_request(out, command::say, "\x92" + text(channel) + text(sequence_text(sent_, payload_bytes)));
+                break;
+            case GsRequest::receive:
+                break;
         }
     }
 
@@ -67,7 +76,7 @@ private:
     // Request ids count from 1; the server answers one player in order.
     void append_request(std::string& out, unsigned number, const std::string& body) {
         std::string payload{'\0', static_cast<char>(number & 0xff), static_cast<char>(number >> 8)};
-        for (auto id = ++sent_; ; id >>= 7) {
+        for (auto id = ++sent_;; id >>= 7) {
             payload.push_back(static_cast<char>(id < 0x80 ? id : (id & 0x7f) | 0x80));
             if (id < 0x80) {
                 break;
@@ -122,7 +131,8 @@ private:
             return;
         }
         const auto kind = static_cast<unsigned char>(payload[0]);
-        const auto number = static_cast<unsigned char>(payload[1]) | static_cast<unsigned>(static_cast<unsigned char>(payload[2])) << 8;
+        const auto number =
+            static_cast<unsigned char>(payload[1]) | static_cast<unsigned>(static_cast<unsigned char>(payload[2])) << 8;
         if ((kind & 3) == 1) {
             reply(kind, payload.substr(3), out, found);
         } else if (number == command::ping && payload.size() > 4) {
@@ -157,7 +167,8 @@ private:
             return;
         }
         if (id != ++answered_) {
-            found.error = "the reply to request " + std::to_string(id) + " where that to " + std::to_string(answered_) + " was due";
+            found.error = "the reply to request " + std::to_string(id) + " where that to " + std::to_string(answered_) +
+                          " was due";
             return;
         }
         if (state_ == State::entering && (kind_ == GsRequest::receive || kind_ == GsRequest::broadcast)) {
@@ -180,4 +191,4 @@ private:
     std::uint32_t answered_ = 0;
 };
 
-} // namespace gs::bench
+}  // namespace gs::bench

@@ -25,8 +25,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-constexpr unsigned opening_max = 256; // connections between connect() and ready at one time
-constexpr auto patience = std::chrono::seconds{20}; // without any progress
+constexpr unsigned opening_max = 256;                // connections between connect() and ready at one time
+constexpr auto patience = std::chrono::seconds{20};  // without any progress
 
 [[noreturn]] void fail(const std::string& what) {
     std::fprintf(stderr, "load: %s\n", what.c_str());
@@ -69,7 +69,9 @@ struct Options {
         return options;
     }
     bool has(const std::string& name) const { return values.count(name) != 0; }
-    std::string text(const std::string& name, const std::string& otherwise) const { return has(name) ? values.at(name) : otherwise; }
+    std::string text(const std::string& name, const std::string& otherwise) const {
+        return has(name) ? values.at(name) : otherwise;
+    }
     double number(const std::string& name, double otherwise) const {
         if (!has(name)) {
             return otherwise;
@@ -81,7 +83,9 @@ struct Options {
         }
         return value;
     }
-    unsigned whole(const std::string& name, unsigned otherwise) const { return static_cast<unsigned>(number(name, otherwise)); }
+    unsigned whole(const std::string& name, unsigned otherwise) const {
+        return static_cast<unsigned>(number(name, otherwise));
+    }
 };
 
 // CPU time of all threads of the processes, those that ended included. Units: nanoseconds
@@ -149,9 +153,9 @@ struct Connection {
     bool ready = false;
     bool blocked = false;
     std::unique_ptr<Conversation> conversation;
-    std::string in;  // an unfinished message
-    std::string out; // what the socket has not taken
-    std::vector<Clock::time_point> sent_at; // ring of the requests under way
+    std::string in;                          // an unfinished message
+    std::string out;                         // what the socket has not taken
+    std::vector<Clock::time_point> sent_at;  // ring of the requests under way
     unsigned oldest = 0;
     unsigned under_way = 0;
 };
@@ -159,8 +163,11 @@ struct Connection {
 class Load {
 public:
     Load(const Options& options, std::vector<Connection> connections)
-        : options_{options}, connections_{std::move(connections)}, cpu_{options.text("pids", "")},
-          outstanding_{options.whole("outstanding", 1)}, broadcast_{options.has("broadcast")} {
+        : options_{options},
+          connections_{std::move(connections)},
+          cpu_{options.text("pids", "")},
+          outstanding_{options.whole("outstanding", 1)},
+          broadcast_{options.has("broadcast")} {
         poller_ = epoll_create1(EPOLL_CLOEXEC);
         for (auto& connection : connections_) {
             connection.sent_at.resize(broadcast_ ? 0 : outstanding_);
@@ -189,16 +196,17 @@ public:
         }
         turns_until(started + seconds("seconds", 1));
         if (options_.has("hold")) {
-            drain(); // what is counted outside is then exactly this number of replies
+            drain();  // what is counted outside is then exactly this number of replies
         }
         const auto cpu_spent = cpu_.now() - cpu_before;
         const auto elapsed = std::chrono::duration<double>(Clock::now() - started).count();
         const auto replies = replies_ - replies_before;
         drain();
         const auto report_after = control_report();
-        std::printf("{\"%s\": %llu, \"seconds\": %.6f, \"server_cpu_seconds\": %.9f, \"rtt_p50_us\": %zu, \"rtt_p99_us\": %zu",
-                    broadcast_ ? "deliveries" : "replies", static_cast<unsigned long long>(replies), elapsed,
-                    static_cast<double>(cpu_spent) / 1e9, round_trips_.quantile(0.5), round_trips_.quantile(0.99));
+        std::printf(
+            "{\"%s\": %llu, \"seconds\": %.6f, \"server_cpu_seconds\": %.9f, \"rtt_p50_us\": %zu, \"rtt_p99_us\": %zu",
+            broadcast_ ? "deliveries" : "replies", static_cast<unsigned long long>(replies), elapsed,
+            static_cast<double>(cpu_spent) / 1e9, round_trips_.quantile(0.5), round_trips_.quantile(0.99));
         if (!report_after.empty()) {
             std::printf(", \"report_before\": %s, \"report_after\": %s", report_before.c_str(), report_after.c_str());
         }
@@ -211,7 +219,8 @@ private:
     }
     std::size_t receivers() const { return connections_.size() - (broadcast_ ? 1 : 0); }
     std::string where(const Connection& connection) const {
-        return "connection " + std::to_string(&connection - connections_.data() + 1) + " of " + std::to_string(connections_.size());
+        return "connection " + std::to_string(&connection - connections_.data() + 1) + " of " +
+               std::to_string(connections_.size());
     }
 
     void open_all() {
@@ -234,7 +243,7 @@ private:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         connection.socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const int one = 1;
-        const linger reset{1, 0}; // leaves no TIME_WAIT behind, of which thousands would slow the next round
+        const linger reset{1, 0};  // leaves no TIME_WAIT behind, of which thousands would slow the next round
         setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         setsockopt(connection.socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         const auto result = connect(connection.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -259,7 +268,8 @@ private:
         if (count > 0) {
             progress_ = Clock::now();
         } else if (Clock::now() - progress_ > patience) {
-            fail("no byte came for 20 seconds; ready connections: " + std::to_string(ready_) + " of " + std::to_string(connections_.size()));
+            fail("no byte came for 20 seconds; ready connections: " + std::to_string(ready_) + " of " +
+                 std::to_string(connections_.size()));
         }
         for (int i = 0; i < count; ++i) {
             if (events[i].data.u64 == standard_input) {
@@ -411,7 +421,8 @@ private:
         issuing_ = false;
         const auto done = [this] {
             return broadcast_ ? replies_ == rounds_ * receivers()
-                              : std::all_of(connections_.begin(), connections_.end(), [](const auto& one) { return one.under_way == 0; });
+                              : std::all_of(connections_.begin(), connections_.end(),
+                                            [](const auto& one) { return one.under_way == 0; });
         };
         while (!done()) {
             turn(1);
@@ -426,7 +437,7 @@ private:
         event.data.u64 = standard_input;
         epoll_ctl(poller_, EPOLL_CTL_ADD, STDIN_FILENO, &event);
         while (!released_) {
-            progress_ = Clock::now(); // silence is what is wanted here
+            progress_ = Clock::now();  // silence is what is wanted here
             turn(100);
         }
         epoll_ctl(poller_, EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
@@ -434,7 +445,8 @@ private:
 
     // The server's own account of its rounds, when the other side is raw_broadcast; drained before it is asked.
     std::string control_report() {
-        const auto* control = broadcast_ ? dynamic_cast<const RawControl*>(connections_.back().conversation.get()) : nullptr;
+        const auto* control =
+            broadcast_ ? dynamic_cast<const RawControl*>(connections_.back().conversation.get()) : nullptr;
         if (control == nullptr) {
             return {};
         }
@@ -458,7 +470,7 @@ private:
     std::size_t ready_ = 0;
     bool issuing_ = false;
     bool released_ = false;
-    std::uint64_t replies_ = 0; // with --broadcast: messages delivered
+    std::uint64_t replies_ = 0;  // with --broadcast: messages delivered
     std::uint64_t rounds_ = 0;
     std::uint64_t rounds_timed_ = 0;
     std::vector<Clock::time_point> round_sent_at_;
@@ -474,7 +486,8 @@ std::vector<std::string> read_lines(const std::string& path, std::size_t count) 
         lines.push_back(line);
     }
     if (lines.size() < count) {
-        fail("--tokens " + path + ": " + std::to_string(lines.size()) + " tokens for " + std::to_string(count) + " connections");
+        fail("--tokens " + path + ": " + std::to_string(lines.size()) + " tokens for " + std::to_string(count) +
+             " connections");
     }
     return lines;
 }
@@ -484,13 +497,15 @@ std::vector<Connection> connections_of(const Options& options) {
     const auto receivers = options.whole("connections", 1);
     const bool broadcast = options.has("broadcast");
     const auto request = options.text("request", "echo");
-    if ((mode != "raw" && mode != "framed" && mode != "gs") || !options.has("port") || receivers == 0 || options.whole("outstanding", 1) == 0 ||
-        (mode == "framed" && broadcast) || (request != "echo" && request != "save")) {
+    if ((mode != "raw" && mode != "framed" && mode != "gs") || !options.has("port") || receivers == 0 ||
+        options.whole("outstanding", 1) == 0 || (mode == "framed" && broadcast) ||
+        (request != "echo" && request != "save")) {
         std::fputs(usage, stderr);
         std::exit(2);
     }
     std::vector<Connection> connections(receivers + (broadcast ? 1 : 0));
-    const auto tokens = mode == "gs" ? read_lines(options.text("tokens", ""), connections.size()) : std::vector<std::string>{};
+    const auto tokens =
+        mode == "gs" ? read_lines(options.text("tokens", ""), connections.size()) : std::vector<std::string>{};
     for (std::uint32_t i = 0; i < connections.size(); ++i) {
         const bool sender = broadcast && i == receivers;
         std::unique_ptr<Conversation> conversation;
@@ -514,8 +529,8 @@ std::vector<Connection> connections_of(const Options& options) {
     return connections;
 }
 
-} // namespace
-} // namespace gs::bench
+}  // namespace
+}  // namespace gs::bench
 
 int main(int count, char** arguments) {
     const auto options = gs::bench::Options::parse(count, arguments);

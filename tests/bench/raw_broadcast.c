@@ -5,26 +5,24 @@
  * Receivers connect to PORT. Who connects to CONTROL_PORT sends 4-byte little-endian numbers: K > 0 asks for K
  * rounds, 0 for one line of JSON with the rounds so far and the CPU time (getrusage) that their loops took.
  */
-#include "raw_common.h"
 #include <sys/resource.h>
+#include "raw_common.h"
 
-static int *receivers;
+static int* receivers;
 static size_t receiver_count;
 static uint64_t rounds;
 static double cpu_seconds;
-static char *payload;
+static char* payload;
 static size_t payload_bytes;
 
-static double cpu_now(void)
-{
+static double cpu_now(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void broadcast(uint32_t count)
-{
+static void broadcast(uint32_t count) {
     double before = cpu_now();
     for (uint32_t round = 0; round < count; ++round) {
         for (size_t i = 0; i < receiver_count; ++i) {
@@ -36,22 +34,18 @@ static void broadcast(uint32_t count)
     rounds += count;
 }
 
-static void report(int control)
-{
+static void report(int control) {
     char line[160];
     int size = snprintf(line, sizeof line, "{\"rounds\": %llu, \"receivers\": %zu, \"cpu_seconds\": %.6f}\n",
                         (unsigned long long)rounds, receiver_count, cpu_seconds);
-    if (send(control, line, (size_t)size, MSG_NOSIGNAL) != size)
-        die("send the report");
+    if (send(control, line, (size_t)size, MSG_NOSIGNAL) != size) die("send the report");
 }
 
 /* False when the control connection has ended. */
-static int obey(int control)
-{
+static int obey(int control) {
     uint32_t commands[256];
     ssize_t received = recv(control, commands, sizeof commands, 0);
-    if (received <= 0)
-        return received < 0 && errno == EAGAIN;
+    if (received <= 0) return received < 0 && errno == EAGAIN;
     if (received % (ssize_t)sizeof *commands != 0) {
         fprintf(stderr, "control: a command is a whole 4-byte number\n");
         exit(1);
@@ -66,17 +60,14 @@ static int obey(int control)
 }
 
 /* Only a receiver that leaves wakes the loop; then all go, and the next measurement begins with new ones. */
-static void forget_receivers(void)
-{
-    for (size_t i = 0; i < receiver_count; ++i)
-        close(receivers[i]);
+static void forget_receivers(void) {
+    for (size_t i = 0; i < receiver_count; ++i) close(receivers[i]);
     receiver_count = 0;
     rounds = 0;
     cpu_seconds = 0;
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char** arguments) {
     if (count != 4) {
         fprintf(stderr, "usage: raw_broadcast PORT CONTROL_PORT PAYLOAD_BYTES\n");
         return 2;
@@ -84,8 +75,7 @@ int main(int count, char **arguments)
     payload_bytes = strtoul(arguments[3], NULL, 10);
     payload = calloc(1, payload_bytes + 1);
     receivers = calloc((size_t)sysconf(_SC_OPEN_MAX), sizeof *receivers);
-    if (payload == NULL || receivers == NULL)
-        die("calloc");
+    if (payload == NULL || receivers == NULL) die("calloc");
     memset(payload, 'x', payload_bytes);
     int listener = listen_on(arguments[1]);
     int control_listener = listen_on(arguments[2]);
@@ -95,8 +85,7 @@ int main(int count, char **arguments)
     int control = -1;
     for (;;) {
         struct epoll_event event;
-        if (epoll_wait(poller, &event, 1, -1) != 1)
-            continue;
+        if (epoll_wait(poller, &event, 1, -1) != 1) continue;
         int client;
         if (event.data.fd == listener) {
             while ((client = accept_next(listener)) >= 0) {

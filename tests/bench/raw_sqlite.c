@@ -11,43 +11,34 @@
 
 enum { blob_bytes = 512, keys_max = 4096 };
 
-static sqlite3 *database;
+static sqlite3* database;
 
-static void check(int code, const char *what)
-{
-    if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW)
-        return;
+static void check(int code, const char* what) {
+    if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW) return;
     fprintf(stderr, "%s: %s\n", what, sqlite3_errmsg(database));
     exit(1);
 }
 
-static void run(const char *sql)
-{
-    check(sqlite3_exec(database, sql, NULL, NULL, NULL), sql);
-}
+static void run(const char* sql) { check(sqlite3_exec(database, sql, NULL, NULL, NULL), sql); }
 
-static void step_once(sqlite3_stmt *statement, const char *what)
-{
+static void step_once(sqlite3_stmt* statement, const char* what) {
     check(sqlite3_step(statement), what);
     check(sqlite3_reset(statement), what);
 }
 
-static sqlite3_stmt *prepare(const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
+static sqlite3_stmt* prepare(const char* sql) {
+    sqlite3_stmt* statement = NULL;
     check(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), sql);
     return statement;
 }
 
-static double now(void)
-{
+static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char** arguments) {
     if (count != 4 || atoi(arguments[2]) < 1 || atof(arguments[3]) <= 0) {
         fprintf(stderr, "usage: raw_sqlite FILE ROWS_PER_COMMIT SECONDS\n");
         return 2;
@@ -59,9 +50,9 @@ int main(int count, char **arguments)
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = FULL");
     run("CREATE TABLE IF NOT EXISTS component (player INTEGER PRIMARY KEY, body BLOB NOT NULL)");
-    sqlite3_stmt *begin = prepare("BEGIN IMMEDIATE");
-    sqlite3_stmt *commit = prepare("COMMIT");
-    sqlite3_stmt *upsert = prepare(
+    sqlite3_stmt* begin = prepare("BEGIN IMMEDIATE");
+    sqlite3_stmt* commit = prepare("COMMIT");
+    sqlite3_stmt* upsert = prepare(
         "INSERT INTO component (player, body) VALUES (?1, ?2) ON CONFLICT (player) DO UPDATE SET body = excluded.body");
 
     unsigned char body[blob_bytes];

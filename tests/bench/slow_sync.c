@@ -9,11 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static int slow(const char *name, int descriptor)
-{
+static int slow(const char* name, int descriptor) {
     int (*real)(int);
-    *(void **)&real = dlsym(RTLD_NEXT, name);
-    const char *text = getenv("BENCH_SYNC_MICROS");
+    *(void**)&real = dlsym(RTLD_NEXT, name);
+    const char* text = getenv("BENCH_SYNC_MICROS");
     long micros = text ? atol(text) : 0;
     struct timespec rest = {.tv_sec = micros / 1000000, .tv_nsec = micros % 1000000 * 1000};
     while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
@@ -21,12 +20,6 @@ static int slow(const char *name, int descriptor)
     return real(descriptor);
 }
 
-int fsync(int descriptor)
-{
-    return slow("fsync", descriptor);
-}
+int fsync(int descriptor) { return slow("fsync", descriptor); }
 
-int fdatasync(int descriptor)
-{
-    return slow("fdatasync", descriptor);
-}
+int fdatasync(int descriptor) { return slow("fdatasync", descriptor); }

@@ -156,15 +156,29 @@ def settings(overrides: dict) -> list:
     return list(itertools.chain.from_iterable(("--set", f"{key}={value}") for key, value in overrides.items()))
 
 
+# What a load from one address needs: no rate limits, many who log in at once, mottos of the size that is saved.
+bench_settings = {
+    "gateway.messages_per_second_max": 0,
+    "gateway.connections_max": 200_000,
+    "module.chat.lines_per_second": 100_000,
+    "module.chat.lines_kept": 0,
+    "module.profile.motto_bytes_max": 600,
+    "runtime.loops": 1,
+    "admin.address": '""',
+    "log.level": "warn",
+}
+
+
 def start_gameserver_one(folder: Path, environment: Optional[dict] = None) -> Running:
     """All roles in one process."""
     running = Running("one process", folder)
 
     def steps() -> None:
-        port, login_port, admin_port = free_port(), free_port(), free_port()
+        port, login_port = free_port(), free_port()
         running.spawn("gameserver", [
             options.binary, "run", "--roles=all", "--dev", "--data-dir", folder / "data",
-            *settings({"gateway.tcp.port": port, "login.http.port": login_port, "admin.http.port": admin_port}),
+            *settings({**bench_settings, "gateway.tcp.address": f"127.0.0.1:{port}",
+                       "login.http.address": f"127.0.0.1:{login_port}"}),
             *options.set_arguments,
         ], environment)
         running.wait_for_port("gameserver", port)
@@ -181,32 +195,27 @@ def start_gameserver_two(folder: Path, environment: Optional[dict] = None) -> Ru
 
     def steps() -> None:
         port, login_port = free_port(), free_port()
-        front_link, back_link = free_port(), free_port()
-        config = """
-[node]
-name = "{name}"
-roles = [{roles}]
-data_dir = "{folder}/{name}"
+        file = folder / "cluster.toml"
+        file.write_text(f"""
+[server]
+development = true
+data_directory = "{folder}/data"
 
-[cluster]
-listen = "127.0.0.1:{own_link}"
-peers = ["127.0.0.1:{other_link}"]
+[[node]]
+name = "backend"
+roles = ["login", "center", "game", "storage"]
+link = "127.0.0.1:{free_port()}"
+http = "127.0.0.1:{login_port}"
 
-[gateway.tcp]
-port = {port}
-
-[login.http]
-port = {login_port}
-"""
-        nodes = {
-            "backend": ('"login", "center", "game", "storage"', back_link, front_link),
-            "gateway": ('"gateway"', front_link, back_link),
-        }
-        for name, (roles, own_link, other_link) in nodes.items():
-            file = folder / f"{name}.toml"
-            file.write_text(config.format(name=name, roles=roles, folder=folder, own_link=own_link, other_link=other_link,
-                                          port=port, login_port=login_port))
-            running.spawn(name, [options.binary, "run", "--dev", "--config", file, *options.set_arguments], environment)
+[[node]]
+name = "gateway"
+roles = ["gateway"]
+link = "127.0.0.1:{free_port()}"
+clients = "127.0.0.1:{port}"
+""")
+        for name in ("backend", "gateway"):
+            running.spawn(name, [options.binary, "run", "--config", file, "--node", name, *settings(bench_settings),
+                                 *options.set_arguments], environment)
         running.wait_for_port("backend", login_port)
         running.wait_for_port("gateway", port)
         running.load = ["--mode", "gs", "--port", port]
@@ -217,12 +226,16 @@ port = {login_port}
 
 def guest_token(connection: http.client.HTTPConnection) -> str:
     """One guest account: the request and the field of the reply are the login role's."""
-    connection.request("POST", "/v1/guest", body="{}", headers={"Content-Type": "application/json"})
-    reply = connection.getresponse()
-    body = reply.read()
-    if reply.status != 200:
-        raise Failed(f"login answered {reply.status}: {body[:200]!r}")
-    return json.loads(body)["token"]
+    deadline = time.monotonic() + 10
+    while True:
+        connection.request("POST", "/v1/guest", body="{}", headers={"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        body = reply.read()
+        if reply.status == 200:
+            return json.loads(body)["token"]
+        if reply.status != 503 or time.monotonic() > deadline:  # 503: no gateway is ready yet
+            raise Failed(f"login answered {reply.status}: {body[:200]!r}")
+        time.sleep(0.01)
 
 
 def guest_tokens(port: int, count: int) -> list:

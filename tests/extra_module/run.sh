@@ -4,7 +4,9 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_folder=$(cd "$here/../.." && pwd)
-build=$1
+# Beside the calling build instead of inside it: ccache knows files by their path relative to the build folder, so that
+# only at the same depth everything but the module comes out of the cache.
+build=$(dirname "$1")-$(basename "$1")
 shift
 
 outside=$(mktemp -d)

@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
         if (entry.is_regular_file()) files.push_back(entry.path());
     }
     if (files.empty()) {
-        std::fprintf(stderr, "%s: no input to replay (%s)\n", argv[1], error ? error.message().c_str() : "empty folder");
+        std::fprintf(stderr, "%s: no input to replay (%s)\n", argv[1],
+                     error ? error.message().c_str() : "empty folder");
         return 1;
     }
     std::sort(files.begin(), files.end());

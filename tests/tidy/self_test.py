@@ -36,6 +36,13 @@ CASES = [
     ("features", "docs/features.md", "| NET-08 | many | `tests/bench/none.py` |\n", "there is no file tests/bench/none.py"),
     ("features", "docs/features.md", "| NET-08 | many | not yet |\n| NET-01 | TCP | [NET-01] |\n", ""),
     ("features", "docs/features.md", "nothing here\n", "no row"),
+    ("docs", "docs/a.md", '```cpp src/base/net_test.cpp\nTEST_CASE("tcp", "[NET-01]") {}\n```\n', ""),
+    ("docs", "docs/a.md", '```cpp src/base/net_test.cpp\nTEST_CASE("udp", "[NET-01]") {}\n```\n', "docs/a.md:1: this is not the content"),
+    ("docs", "docs/a.md", '\n```cpp src/base/net_test.cpp part\n  TEST_CASE("tcp", "[NET-01]") {}\n```\n', ""),
+    ("docs", "docs/a.md", '\n```cpp src/base/net_test.cpp part\nsomething else\n```\n', "docs/a.md:2: these lines do not stand"),
+    ("docs", "docs/a.md", "```cpp src/base/none.cpp\n```\n", "there is no file src/base/none.cpp"),
+    ("docs", "docs/a.md", "[code](../src/base/net_test.cpp#x) [web](https://example.org/)\n", ""),
+    ("docs", "docs/a.md", "[page](none.md)\n", "there is no file none.md"),
     ("paths", "docs/a.md", "See /usr/share/doc and /etc/gameserver.\n", ""),
     ("paths", "docs/a.md", "See /ho" + "me/ann/notes.\n", "docs/a.md:1:"),
 ]

@@ -9,6 +9,7 @@
 
 #include "app/config/substitution.hpp"
 #include "app/config/toml.hpp"
+#include "base/escape.hpp"
 #include "base/utf8.hpp"
 
 namespace gs::app {
@@ -121,11 +122,13 @@ Result<std::vector<fs::path>> files_of(const fs::path& file) {
     const fs::path folder = file.parent_path() / "conf.d";
     std::error_code problem;
     if (fs::is_directory(folder, problem)) {
-        for (fs::directory_iterator entry{folder, problem}; !problem && entry != fs::directory_iterator{}; entry.increment(problem)) {
+        for (fs::directory_iterator entry{folder, problem}; !problem && entry != fs::directory_iterator{};
+             entry.increment(problem)) {
             const std::string name = entry->path().filename().string();
             if (name.ends_with(".toml") && !name.starts_with('.')) additions.push_back(entry->path());
         }
-        if (problem) return Error{Code::invalid, "{}: the folder cannot be read: {}", folder.string(), problem.message()};
+        if (problem)
+            return Error{Code::invalid, "{}: the folder cannot be read: {}", folder.string(), problem.message()};
     }
     std::sort(additions.begin(), additions.end());
     additions.insert(additions.begin(), file);
@@ -160,12 +163,15 @@ void overlay_set(SettingsTree& tree, const std::string& set) {
     const auto equals = set.find('=');
     const std::string path = set.substr(0, equals);
     const auto may_stand = [](char letter) {
-        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-               letter == '_' || letter == '-' || letter == '.' || letter == '[' || letter == ']';
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+               (letter >= '0' && letter <= '9') || letter == '_' || letter == '-' || letter == '.' || letter == '[' ||
+               letter == ']';
     };
     if (equals == std::string::npos || path.empty() || !std::all_of(path.begin(), path.end(), may_stand)) {
-        tree.add_problem({"--set"}, fmt::format("{} is not of the form key=value, like gateway.tcp.port=7001",
-                                                quoted(std::string_view{set}.substr(0, 60))));
+        std::string shown;
+        append_printable(shown, utf8_prefix(set, 60), "\"\\");  // not checked to be UTF-8 yet
+        tree.add_problem({"--set"},
+                         fmt::format("\"{}\" is not of the form key=value, like gateway.tcp.port=7001", shown));
         return;
     }
     SettingsTree layer;

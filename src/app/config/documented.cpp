@@ -34,14 +34,29 @@ std::string header_of(std::string_view section) {
 std::string about(const Declaration& known) {
     std::string line;
     switch (known.type) {
-        case Declaration::Type::integer: line = "A whole number, " + known.allowed; break;
-        case Declaration::Type::number: line = "A number, " + known.allowed; break;
-        case Declaration::Type::choice: line = known.allowed; break;
-        case Declaration::Type::flag: line = "true or false"; break;
-        case Declaration::Type::text: line = "Text"; break;
-        case Declaration::Type::texts: line = "A list of texts"; break;
-        case Declaration::Type::secret_file: line = "The path of a file that holds a secret"; break;
-        case Declaration::Type::tables: return "Any number of sections.";
+        case Declaration::Type::integer:
+            line = "A whole number, " + known.allowed;
+            break;
+        case Declaration::Type::number:
+            line = "A number, " + known.allowed;
+            break;
+        case Declaration::Type::choice:
+            line = known.allowed;
+            break;
+        case Declaration::Type::flag:
+            line = "true or false";
+            break;
+        case Declaration::Type::text:
+            line = "Text";
+            break;
+        case Declaration::Type::texts:
+            line = "A list of texts";
+            break;
+        case Declaration::Type::secret_file:
+            line = "The path of a file that holds a secret";
+            break;
+        case Declaration::Type::tables:
+            return "Any number of sections.";
     }
     if (!known.unit.empty()) line += " " + known.unit;
     if (line[0] >= 'a' && line[0] <= 'z') line[0] = static_cast<char>(line[0] - 'a' + 'A');
@@ -98,8 +113,9 @@ std::optional<Line> read_line(std::string_view line) {
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) return std::nullopt;
     const Line read{trimmed(line.substr(0, equals)), trimmed(line.substr(equals + 1))};
-    const bool is_value = !read.value.empty() && (std::string_view{"0123456789+-\"'[{"}.find(read.value[0]) != std::string_view::npos ||
-                                                  read.value.starts_with("true") || read.value.starts_with("false"));
+    const bool is_value =
+        !read.value.empty() && (std::string_view{"0123456789+-\"'[{"}.find(read.value[0]) != std::string_view::npos ||
+                                read.value.starts_with("true") || read.value.starts_with("false"));
     return is_key(read.key) && is_value ? std::optional{read} : std::nullopt;
 }
 
@@ -131,10 +147,12 @@ bool may_show_example(const Declaration& known) {
 }  // namespace
 
 std::string documented_config(const Declared& declared) {
-    std::string text = "# Every key, with its meaning, range, unit and default. Remove the # before a key to change it.\n";
+    std::string text =
+        "# Every key, with its meaning, range, unit and default. Remove the # before a key to change it.\n";
     for (const auto& [section, keys] : by_section(declared)) {
         const bool in_rows = section.find("[]") != std::string::npos;
-        if (!section.empty() && !section.ends_with("[]")) text += fmt::format("\n{}{}\n", in_rows ? "# " : "", header_of(section));
+        if (!section.empty() && !section.ends_with("[]"))
+            text += fmt::format("\n{}{}\n", in_rows ? "# " : "", header_of(section));
         for (const Declaration* known : keys) {
             text += fmt::format("\n# {}\n# {}\n", known->meaning, about(*known));
             if (known->type == Declaration::Type::tables) {
@@ -164,13 +182,14 @@ std::vector<std::string> compare_documented(std::string_view text, const Declare
         }
         const auto setting = read_line(line);
         if (!setting) continue;
-        const std::string path = section.empty() ? std::string{setting->key} : fmt::format("{}.{}", section, setting->key);
+        const std::string path =
+            section.empty() ? std::string{setting->key} : fmt::format("{}.{}", section, setting->key);
         const Declaration* known = declared.find(path);
         if (known == nullptr) {
             problems.push_back(fmt::format("line {}: {} is not a key of the program", number, path));
         } else if (is_comment && !may_show_example(*known) && !shows_default(setting->value, known->fallback)) {
-            problems.push_back(fmt::format("line {}: {} is shown as {}; its default is {}", number, path, setting->value,
-                                           known->fallback));
+            problems.push_back(fmt::format("line {}: {} is shown as {}; its default is {}", number, path,
+                                           setting->value, known->fallback));
         }
         seen.insert(path);
     }

@@ -23,7 +23,8 @@ void read_all(Settings root) {
     }));
 }
 
-const char* const expected = R"(# Every key, with its meaning, range, unit and default. Remove the # before a key to change it.
+const char* const expected =
+    R"(# Every key, with its meaning, range, unit and default. Remove the # before a key to change it.
 
 # The name of the node.
 # Text; default "".
@@ -80,7 +81,8 @@ std::string live(std::string_view text) {
         const auto end = text.find('\n');
         std::string_view line = text.substr(0, end);
         text.remove_prefix(end + 1);
-        if (line.starts_with("# ") && (line.find(" = ") != std::string_view::npos || line.starts_with("# ["))) line.remove_prefix(2);
+        if (line.starts_with("# ") && (line.find(" = ") != std::string_view::npos || line.starts_with("# [")))
+            line.remove_prefix(2);
         all += std::string{line} + "\n";
     }
     return all;
@@ -124,6 +126,6 @@ TEST_CASE("documented config is compared with the keys of the program", "[config
                              tree.declared()) ==
           std::vector<std::string>{"line 4: gateway.routes is shown as [\"a\"]; its default is [\"a\\n\", \"b\"]",
                                    "line 5: gateway.old is not a key of the program",
-                                   "line 7: gateway.tcp.port is shown as 7001; its default is 7000", "log.colour is missing",
-                                   "node[].link.address is missing"});
+                                   "line 7: gateway.tcp.port is shown as 7001; its default is 7000",
+                                   "log.colour is missing", "node[].link.address is missing"});
 }

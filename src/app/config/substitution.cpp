@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escape.hpp"
 #include "base/settings.hpp"
 #include "base/utf8.hpp"
 
@@ -24,14 +25,17 @@ Result<std::string> value_of(std::string_view inner, const std::map<std::string,
     const auto split = inner.find(":-");
     const std::string name{inner.substr(0, split)};
     if (!is_name(name)) {
-        return Error{Code::invalid, "uses a variable named {}; a name has letters, digits and _ only. Write $${{ for a plain ${{",
-                     quoted(std::string_view{name}.substr(0, 40))};
+        return Error{Code::invalid,
+                     "uses a variable named {}; a name has letters, digits and _ only. Write $${{ for a plain ${{",
+                     quoted(utf8_prefix(name, 40))};
     }
     const auto variable = variables.find(name);
     const bool is_set = variable != variables.end();
-    if (split != std::string_view::npos && (!is_set || variable->second.empty())) return std::string{inner.substr(split + 2)};
+    if (split != std::string_view::npos && (!is_set || variable->second.empty()))
+        return std::string{inner.substr(split + 2)};
     if (!is_set) {
-        return Error{Code::invalid, "uses ${{{}}}, which is not set in the environment; set it, or write ${{{}:-default}}", name,
+        return Error{Code::invalid,
+                     "uses ${{{}}}, which is not set in the environment; set it, or write ${{{}:-default}}", name,
                      name};
     }
     if (!is_utf8(variable->second)) return Error{Code::invalid, "uses ${{{}}}, which is not UTF-8", name};
@@ -61,7 +65,8 @@ Result<std::string> substitute(std::string_view text, const std::map<std::string
         result += *value;
         text.remove_prefix(close + 1);
         if (result.size() > substituted_bytes_max) {
-            return Error{Code::invalid, "is longer than {} bytes after its variables are filled in", substituted_bytes_max};
+            return Error{Code::invalid, "is longer than {} bytes after its variables are filled in",
+                         substituted_bytes_max};
         }
     }
 }

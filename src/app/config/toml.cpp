@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 
 #include "app/config/nesting.hpp"
+#include "base/escape.hpp"
 #include "base/utf8.hpp"
 
 namespace gs::app {
@@ -26,7 +27,8 @@ Error syntax_error(std::string_view text, const Origin& where, std::string_view 
     }
     text = text.substr(0, std::min(text.find('\n'), text.size()));
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
-    const bool is_plain = std::all_of(text.begin(), text.end(), [](char letter) { return letter >= ' ' && letter <= '~'; });
+    const bool is_plain =
+        std::all_of(text.begin(), text.end(), [](char letter) { return letter >= ' ' && letter <= '~'; });
     if (is_plain && !text.empty() && text.size() <= line_bytes_max && where.column >= 1) {
         message += fmt::format("\n    {}\n    {:>{}}", text, '^', std::min(where.column, text.size() + 1));
     }
@@ -45,8 +47,8 @@ Origin origin_of_byte(std::string_view text, std::size_t byte, std::string name)
 
 bool is_plain_key(std::string_view key) {
     const auto is_plain = [](char letter) {
-        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-               letter == '_' || letter == '-';
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+               (letter >= '0' && letter <= '9') || letter == '_' || letter == '-';
     };
     return !key.empty() && key.size() <= key_bytes_max && std::all_of(key.begin(), key.end(), is_plain);
 }
@@ -113,9 +115,10 @@ private:
             if (text->get().find('\0') == std::string::npos) return SettingScalar{text->get()};
             refuse(value_at, fmt::format("{} has a NUL character in its text; leave it out", path));
         } else if (node.is_table() || node.is_array()) {
-            refuse(value_at, fmt::format("{} holds a list or a section inside a list; write plain values only, or [[{}]] "
-                                         "sections only",
-                                         path, path));
+            refuse(value_at,
+                   fmt::format("{} holds a list or a section inside a list; write plain values only, or [[{}]] "
+                               "sections only",
+                               path, path));
         } else {
             refuse(value_at, fmt::format("{} is a date or a time, which no setting is; write text in quotes", path));
         }
@@ -138,15 +141,17 @@ Result<SettingsTree> parse_toml(std::string_view text, std::string name) {
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     if (const std::optional<std::size_t> at = find_too_deep(text, config_nesting_max)) {
-        return syntax_error(text, origin_of_byte(text, *at, name),
-                            fmt::format("sections, lists and dotted keys may be nested {} deep at most", config_nesting_max));
+        return syntax_error(
+            text, origin_of_byte(text, *at, name),
+            fmt::format("sections, lists and dotted keys may be nested {} deep at most", config_nesting_max));
     }
     SettingsTree tree;
     try {
         const toml::table parsed = toml::parse(text, std::string_view{name});
         Walk{tree, name}.table({}, parsed);
     } catch (const toml::parse_error& error) {
-        std::string why{error.description()};
+        std::string why;
+        append_printable(why, error.description());  // it repeats bytes of the text as they are
         constexpr std::string_view prefix = "Error while parsing ";
         if (why.starts_with(prefix)) why.replace(0, prefix.size(), "error in ");
         return syntax_error(text, origin_of(name, error.source().begin), why);

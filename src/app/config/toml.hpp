@@ -1,7 +1,8 @@
 #pragma once
 // TOML text to settings. The only file that knows the TOML library is toml.cpp.
-// Errors: Code::invalid with "name:line:column: sentence", the line itself and a mark below the column. Any bytes are safe input.
-// Source: TOML 1.0. Dates, lists in lists and keys outside a-z A-Z 0-9 _ - are refused: no setting needs them.
+// Errors: Code::invalid with "name:line:column: sentence", the line itself and a mark below the column. Any bytes are
+// safe input. Source: TOML 1.0. Dates, lists in lists and keys outside a-z A-Z 0-9 _ - are refused: no setting needs
+// them.
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -18,7 +18,8 @@ std::string repeated(std::string_view part, std::size_t times) {
 }  // namespace
 
 TEST_CASE("toml keeps where each key and value stands", "[config][CFG-01]") {
-    const auto tree = parse_toml("# first\r\n[gateway.tcp]\r\nport = 7000\r\n\r\n[[node]]\r\nname = 'a'\r\n[node.tcp]\r\nport = 1\r\n", "f");
+    const auto tree = parse_toml(
+        "# first\r\n[gateway.tcp]\r\nport = 7000\r\n\r\n[[node]]\r\nname = 'a'\r\n[node.tcp]\r\nport = 1\r\n", "f");
     REQUIRE(tree);
     const SettingValue& port = tree->values().at("gateway.tcp.port");
     CHECK(std::get<std::int64_t>(port.value) == 7000);
@@ -54,12 +55,15 @@ TEST_CASE("toml says where and why a text is not TOML", "[config][CFG-01]") {
         {"\nport = = 5", "f:2:8: error in value: could not determine value type\n    port = = 5\n           ^"},
         {"port 5\r\n", "f:1:6: error in key-value pair: expected '=', saw '5'\n    port 5\n         ^"},
         {"x = \"abc", "f:1:9: error in string: encountered end-of-file\n    x = \"abc\n            ^"},
-        {"x = 1e400", "f:1:10: error in floating-point: '1e400' could not be interpreted as a value\n    x = 1e400\n             ^"},
+        {"x = 1e400",
+         "f:1:10: error in floating-point: '1e400' could not be interpreted as a value\n    x = 1e400\n             ^"},
         {"x = 9223372036854775808",
-         "f:1:24: error in decimal integer: '9223372036854775808' is not representable in 64 bits\n    x = 9223372036854775808\n"
+         "f:1:24: error in decimal integer: '9223372036854775808' is not representable in 64 bits\n    x = "
+         "9223372036854775808\n"
          "                           ^"},
         {"a=1\na=2", "f:2:3: error in key-value pair: cannot redefine existing integer 'a'\n    a=2\n      ^"},
-        {"[=1", "f:1:2: error in key: expected bare key starting character or string delimiter, saw '='\n    [=1\n     ^"},
+        {"[=1",
+         "f:1:2: error in key: expected bare key starting character or string delimiter, saw '='\n    [=1\n     ^"},
         {"x = \"\xff\"", "f: the text is not UTF-8; save the file as UTF-8"},
         {std::string("x = \"a\0b\"", 9),
          "f:1:7: error in string: unescaped control characters other than TAB (U+0009) are explicitly prohibited"},
@@ -82,8 +86,10 @@ TEST_CASE("toml refuses values that no setting has", "[config][CFG-01]") {
     const std::vector<Case> cases{
         {"x = 2020-01-01", "f:1:5: x is a date or a time, which no setting is; write text in quotes"},
         {"x = \"a\\u0000b\"", "f:1:5: x has a NUL character in its text; leave it out"},
-        {"x = [[1]]", "f:1:6: x holds a list or a section inside a list; write plain values only, or [[x]] sections only"},
-        {"x = [1, {a = 1}]", "f:1:9: x holds a list or a section inside a list; write plain values only, or [[x]] sections only"},
+        {"x = [[1]]",
+         "f:1:6: x holds a list or a section inside a list; write plain values only, or [[x]] sections only"},
+        {"x = [1, {a = 1}]",
+         "f:1:9: x holds a list or a section inside a list; write plain values only, or [[x]] sections only"},
         {"\"a b\" = 1", "f:1:1: a key may only have 1 to 64 of the characters a-z A-Z 0-9 _ -"},
         {"[a]\n\"\" = 1", "f:2:1: in a: a key may only have 1 to 64 of the characters a-z A-Z 0-9 _ -"},
         {repeated("k", 65) + " = 1", "f:1:1: a key may only have 1 to 64 of the characters a-z A-Z 0-9 _ -"},
@@ -112,7 +118,8 @@ TEST_CASE("toml_nesting is refused before it can exhaust the stack", "[config][C
     for (const std::string& bomb : bombs) {
         const auto tree = parse_toml(bomb, "f");
         REQUIRE_FALSE(tree);
-        CHECK_THAT(tree.error().message(), Catch::Contains("sections, lists and dotted keys may be nested 16 deep at most"));
+        CHECK_THAT(tree.error().message(),
+                   Catch::Contains("sections, lists and dotted keys may be nested 16 deep at most"));
     }
     CHECK(parse_toml("x = [[[]]]", "f"));
     CHECK_FALSE(find_too_deep(repeated("[", 16), 16));

@@ -2,11 +2,14 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 namespace gs {
 
 Result<void> crypto_init() {
     if (sodium_init() < 0) {
-        return Error{Code::internal, "libsodium did not start: no source of random numbers (is /dev/urandom readable?)"};
+        return Error{Code::internal,
+                     "libsodium did not start: no source of random numbers (is /dev/urandom readable?)"};
     }
     return {};
 }
@@ -54,18 +57,40 @@ std::string base64url_encode(BytesView bytes) {
     return text;
 }
 
-Result<Binary> base64url_decode(std::string_view text) {
-    constexpr auto variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+namespace {
+
+Result<Binary> decode_base64(std::string_view text, int variant, const char* wrong) {
     Binary bytes(text.size() / 4 * 3 + 3);
     std::size_t size = 0;
     const char* end = nullptr;
     const auto status =
         sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, &end, variant);
-    if (status != 0 || end != text.data() + text.size()) {
-        return Error{Code::invalid, "this is not base64url: only A-Z a-z 0-9 - _ without padding are allowed"};
+    // libsodium takes every byte above 127 for the last letter, which would give a token many forms.
+    const auto is_ascii = [](char letter) { return static_cast<std::uint8_t>(letter) < 0x80; };
+    if (status != 0 || end != text.data() + text.size() || !std::all_of(text.begin(), text.end(), is_ascii)) {
+        return Error{Code::invalid, "{}", wrong};
     }
     bytes.resize(size);
     return bytes;
+}
+
+}  // namespace
+
+Result<Binary> base64url_decode(std::string_view text) {
+    return decode_base64(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING,
+                         "this is not base64url: only A-Z a-z 0-9 - _ without padding are allowed");
+}
+
+std::string base64_encode(BytesView bytes) {
+    std::string text(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
+    text.pop_back();
+    return text;
+}
+
+Result<Binary> base64_decode(std::string_view text) {
+    return decode_base64(text, sodium_base64_VARIANT_ORIGINAL,
+                         "this is not base64: only A-Z a-z 0-9 + / with = at the end are allowed");
 }
 
 }  // namespace gs

@@ -29,4 +29,8 @@ Result<Binary> hex_decode(std::string_view text);
 [[nodiscard]] std::string base64url_encode(BytesView bytes);
 Result<Binary> base64url_decode(std::string_view text);
 
+/// With padding, as in JSON of binary fields. Source: RFC 4648 section 4.
+[[nodiscard]] std::string base64_encode(BytesView bytes);
+Result<Binary> base64_decode(std::string_view text);
+
 }  // namespace gs

@@ -48,5 +48,6 @@ TEST_CASE("random numbers differ", "[crypto]") {
 }
 
 TEST_CASE("BLAKE2b with 32 bytes matches the published value", "[crypto]") {
-    REQUIRE(hex_encode(blake2b_256(as_bytes("abc"))) == "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+    REQUIRE(hex_encode(blake2b_256(as_bytes("abc"))) ==
+            "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 }

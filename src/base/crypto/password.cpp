@@ -30,7 +30,8 @@ std::string random_base64() {
 Result<std::string> hash_password(std::string_view password, PasswordCost cost) {
     if (password.empty()) return Error{Code::invalid, "the password is empty"};
     if (password.size() > password_bytes_max) {
-        return Error{Code::invalid, "the password has {} bytes; at most {} are allowed", password.size(), password_bytes_max};
+        return Error{Code::invalid, "the password has {} bytes; at most {} are allowed", password.size(),
+                     password_bytes_max};
     }
     if (cost.memory_kib < memory_kib_min || cost.memory_kib > memory_kib_max) {
         return Error{Code::invalid, "password cost: {} KiB of memory is out of range; use {} to {} (65536 is usual)",
@@ -43,7 +44,8 @@ Result<std::string> hash_password(std::string_view password, PasswordCost cost) 
     std::array<char, crypto_pwhash_STRBYTES> hash{};
     const auto status = crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), cost.passes,
                                               std::size_t{cost.memory_kib} * 1024, crypto_pwhash_ALG_ARGON2ID13);
-    if (status != 0) return Error{Code::busy, "no {} KiB of memory are free to hash a password; try again", cost.memory_kib};
+    if (status != 0)
+        return Error{Code::busy, "no {} KiB of memory are free to hash a password; try again", cost.memory_kib};
     return std::string{hash.data()};
 }
 

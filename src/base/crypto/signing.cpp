@@ -90,10 +90,11 @@ Result<std::string> read_key_file(const std::filesystem::path& path, std::string
     if (::fstat(file.get(), &status) != 0) return file_error("cannot read key file", path, errno);
     if (!S_ISREG(status.st_mode)) return not_a_key(path, label);
     if (label == private_label && (status.st_mode & 077) != 0) {
-        return Error{Code::forbidden,
-                     "private key file {} may be used by others (mode {:04o}); run: chmod 600 {} (or make a new key if others "
-                     "could have read it)",
-                     path.string(), status.st_mode & 07777, path.string()};
+        return Error{
+            Code::forbidden,
+            "private key file {} may be used by others (mode {:04o}); run: chmod 600 {} (or make a new key if others "
+            "could have read it)",
+            path.string(), status.st_mode & 07777, path.string()};
     }
     std::string text(key_file_bytes_max + 1, '\0');
     const auto count = ::read(file.get(), text.data(), text.size());
@@ -127,7 +128,8 @@ std::optional<KeyLine> parse_key_line(std::string_view text, std::string_view la
 }
 
 Error wrong_id(const std::filesystem::path& path, std::string_view written, std::string_view real) {
-    return Error{Code::invalid, "key file {} is damaged: it says key id {} but its key has id {}; restore it from a copy",
+    return Error{Code::invalid,
+                 "key file {} is damaged: it says key id {} but its key has id {}; restore it from a copy",
                  path.string(), written, real};
 }
 

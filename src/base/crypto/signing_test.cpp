@@ -123,8 +123,9 @@ TEST_CASE("what is not a key file is refused and its text is not repeated", "[cr
     const auto key = SigningKey::generate();
     const auto seed = base64url_encode(key.seed());
     for (const auto& text :
-         {std::string{}, std::string{"gs-ed25519-private"}, std::string{"gs-ed25519-private "}, std::string(10'000, 'x'),
-          fmt::format("gs-ed25519-public {} {}\n", key.id(), seed), fmt::format("gs-ed25519-private {} {}x\n", key.id(), seed),
+         {std::string{}, std::string{"gs-ed25519-private"}, std::string{"gs-ed25519-private "},
+          std::string(10'000, 'x'), fmt::format("gs-ed25519-public {} {}\n", key.id(), seed),
+          fmt::format("gs-ed25519-private {} {}x\n", key.id(), seed),
           fmt::format("gs-ed25519-private {} {}\n\n", key.id(), seed), fmt::format("gs-ed25519-private {}\n", seed),
           fmt::format("gs-ed25519-private 0000000000000000 {}\n", seed)}) {
         write_text(path, text);

@@ -68,16 +68,18 @@ std::optional<Parts> split(std::string_view token) {
 Result<void> check_times(const TokenClaims& claims, std::chrono::sys_seconds now) {
     const auto lifetime = claims.expires - claims.issued;
     if (lifetime > token_lifetime_max) {
-        return Error{Code::unauthenticated, "the login token is made to last {} s; at most {} s are accepted", lifetime.count(),
-                     token_lifetime_max.count()};
+        return Error{Code::unauthenticated, "the login token is made to last {} s; at most {} s are accepted",
+                     lifetime.count(), token_lifetime_max.count()};
     }
     if (claims.issued > now + token_clock_skew_max) {
-        return Error{Code::unauthenticated,
-                     "the login token is not valid yet: it was issued {} s in the future (do the servers' clocks agree?)",
-                     (claims.issued - now).count()};
+        return Error{
+            Code::unauthenticated,
+            "the login token is not valid yet: it was issued {} s in the future (do the servers' clocks agree?)",
+            (claims.issued - now).count()};
     }
     if (now >= claims.expires) {
-        return Error{Code::unauthenticated, "the login token expired {} s ago; log in again", (now - claims.expires).count()};
+        return Error{Code::unauthenticated, "the login token expired {} s ago; log in again",
+                     (now - claims.expires).count()};
     }
     return {};
 }
@@ -120,19 +122,21 @@ Result<TokenClaims> TokenVerifier::verify(std::string_view token, std::chrono::s
     const auto parts = split(token);
     if (!parts) return malformed("it does not have three parts");
 
-    const auto known =
-        std::find_if(keys_.begin(), keys_.end(), [&](const Known& candidate) { return candidate.header == parts->header; });
+    const auto known = std::find_if(keys_.begin(), keys_.end(),
+                                    [&](const Known& candidate) { return candidate.header == parts->header; });
     if (known == keys_.end()) {
-        return Error{Code::unauthenticated,
-                     "the login token was not signed by a key that this server knows; log in again, and see that the server has "
-                     "the public key of the login role"};
+        return Error{
+            Code::unauthenticated,
+            "the login token was not signed by a key that this server knows; log in again, and see that the server has "
+            "the public key of the login role"};
     }
     const auto signature = base64url_decode(parts->signature);
     Signature fixed{};
     if (!signature || signature->size() != fixed.size()) return malformed("its signature has the wrong form");
     std::copy(signature->begin(), signature->end(), fixed.begin());
     if (!known->key.verify(as_bytes(parts->signed_text), fixed)) {
-        return Error{Code::unauthenticated, "the login token is forged or damaged: its signature is wrong; log in again"};
+        return Error{Code::unauthenticated,
+                     "the login token is forged or damaged: its signature is wrong; log in again"};
     }
 
     const auto payload = base64url_decode(parts->claims);
@@ -140,7 +144,8 @@ Result<TokenClaims> TokenVerifier::verify(std::string_view token, std::chrono::s
     auto claims = parse_token_claims(as_text(*payload));
     if (!claims) return claims;
     if (claims->zone != zone_) {
-        return Error{Code::unauthenticated, "the login token is for another zone than \"{}\"; log in to this zone", zone_};
+        return Error{Code::unauthenticated, "the login token is for another zone than \"{}\"; log in to this zone",
+                     zone_};
     }
     const auto times = check_times(*claims, now);
     if (!times) return times.error();

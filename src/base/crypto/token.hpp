@@ -1,8 +1,8 @@
 #pragma once
 // Login tokens: a standard JWT signed with Ed25519, so that any language's JWT library can check one.
-// The header is compared with the one text that each known key has and is never parsed: no other algorithm can be chosen.
-// Errors: always unauthenticated; texts are for players and operators and never contain the token.
-// Loop: any thread; add keys before sharing the verifier. Source: RFC 7519, RFC 8037.
+// The header is compared with the one text that each known key has and is never parsed: no other algorithm can be
+// chosen. Errors: always unauthenticated; texts are for players and operators and never contain the token. Loop: any
+// thread; add keys before sharing the verifier. Source: RFC 7519, RFC 8037.
 #include <chrono>
 #include <string>
 #include <string_view>

@@ -31,9 +31,7 @@ std::string sign_parts(std::string_view header, std::string_view payload) {
     return text + '.' + base64url_encode(test_key().sign(as_bytes(text)));
 }
 
-std::string right_header() {
-    return R"({"alg":"EdDSA","typ":"JWT","kid":")" + test_key().id() + "\"}";
-}
+std::string right_header() { return R"({"alg":"EdDSA","typ":"JWT","kid":")" + test_key().id() + "\"}"; }
 
 void require_refused(const std::string& token, const std::string& reason) {
     const auto result = verifier().verify(token, now);
@@ -98,8 +96,9 @@ TEST_CASE("no header but the exact one is accepted", "[crypto][token]") {
           fmt::format(R"({{"alg":"HS256","typ":"JWT","kid":"{}"}})", id),
           fmt::format(R"({{"alg":"ES256","typ":"JWT","kid":"{}"}})", id),
           fmt::format(R"({{"typ":"JWT","alg":"EdDSA","kid":"{}"}})", id),
-          fmt::format(R"({{"alg":"EdDSA", "typ":"JWT","kid":"{}"}})", id), std::string{R"({"alg":"EdDSA","typ":"JWT","kid":""})"},
-          std::string{R"({"alg":"EdDSA"})"}, std::string{"x"}}) {
+          fmt::format(R"({{"alg":"EdDSA", "typ":"JWT","kid":"{}"}})", id),
+          std::string{R"({"alg":"EdDSA","typ":"JWT","kid":""})"}, std::string{R"({"alg":"EdDSA"})"},
+          std::string{"x"}}) {
         require_refused(sign_parts(header, kept), "not signed by a key that this server knows");
     }
     // The classic attack: no algorithm and no signature.
@@ -140,19 +139,22 @@ TEST_CASE("well signed claims that make no sense are refused", "[crypto][token]"
         text.replace(text.find(from), from.size(), to);
         return signed_payload(text);
     };
-    for (const auto* sub : {"5", "\"\"", "\"0\"", "\"05\"", "\"-5\"", "\"5 \"", "\"5.0\"", "\"18446744073709551616\"", "null", "[]"}) {
+    for (const auto* sub :
+         {"5", "\"\"", "\"0\"", "\"05\"", "\"-5\"", "\"5 \"", "\"5.0\"", "\"18446744073709551616\"", "null", "[]"}) {
         require_refused(with("\"5\"", sub), "names no player");
     }
     require_refused(with("gameserver", "other"), "issuer");
     require_refused(with("\"acc\"", "\"abc\""), "no account");
     require_refused(with("\"alpha\"", "[\"alpha\"]"), "no zone");
-    for (const auto* time : {"-1", "1.5", "1e300", "\"1800000000\"", "18446744073709551615", "9223372036854775807", "null"}) {
+    for (const auto* time :
+         {"-1", "1.5", "1e300", "\"1800000000\"", "18446744073709551615", "9223372036854775807", "null"}) {
         require_refused(with("1800000000", time), "times make no sense");
         require_refused(with("1800000300", time), "times make no sense");
     }
     require_refused(with("1800000300", "1800000000"), "times make no sense");
-    for (const auto& text : {std::string{"x"}, std::string{"[]"}, std::string{"5"}, std::string{"{\"acc\":\"\xff\"}"}, good + "x",
-                             good.substr(0, good.size() - 1), std::string(1000, '['), std::string("\0", 1)}) {
+    for (const auto& text :
+         {std::string{"x"}, std::string{"[]"}, std::string{"5"}, std::string{"{\"acc\":\"\xff\"}"}, good + "x",
+          good.substr(0, good.size() - 1), std::string(1000, '['), std::string("\0", 1)}) {
         require_refused(signed_payload(text), "not a JSON object");
     }
 }

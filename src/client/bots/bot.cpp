@@ -22,7 +22,8 @@ constexpr unsigned failures_before_new_login = 5;
 constexpr unsigned failures_max = 20;  // of a run that does not survive losses; a server may be busy with logins
 
 std::int64_t unix_seconds() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 /// Counts as long as it lives.
@@ -92,12 +93,15 @@ bool Bot::give_up_after_loss() {
 bool Bot::may_try_again(const Error& error) const {
     switch (error.code()) {
         case Code::limited:
-        case Code::busy: return survives() || failures_ < failures_max;
+        case Code::busy:
+            return survives() || failures_ < failures_max;
         case Code::unavailable:
         case Code::deadline:
         case Code::unauthenticated:
-        case Code::fenced: return survives();
-        default: return false;
+        case Code::fenced:
+            return survives();
+        default:
+            return false;
     }
 }
 
@@ -118,7 +122,8 @@ asio::awaitable<Result<void>> Bot::enter() {
     if (needs_login()) {
         auto login = co_await run_.logins->guest(login_.guest_key);
         if (!login) co_return Error::verbatim(login.error().code(), "login: " + login.error().message());
-        if (was_in_ && login->player != login_.player) fail("its guest key brought it player {} instead of {}", login->player, login_.player);
+        if (was_in_ && login->player != login_.player)
+            fail("its guest key brought it player {} instead of {}", login->player, login_.player);
         login_ = std::move(*login);
         card().player = login_.player;
         if (run_.stopping()) co_return Error{Code::unavailable, "the run is over"};
@@ -133,7 +138,8 @@ asio::awaitable<Result<void>> Bot::enter() {
         if (entered.error().code() == Code::unauthenticated) login_.token.clear();
         co_return Error::verbatim(entered.error().code(), gateway.name + ": " + entered.error().message());
     }
-    if (entered->player != login_.player) fail("the gateway let it in as player {} instead of {}", entered->player, login_.player);
+    if (entered->player != login_.player)
+        fail("the gateway let it in as player {} instead of {}", entered->player, login_.player);
     co_return Result<void>{};
 }
 
@@ -164,7 +170,8 @@ asio::awaitable<void> Bot::pace() {
         co_await asio::post(run_.io, asio::use_awaitable);
         co_return;
     }
-    const auto interval = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{1.0 / run_.options.rate});
+    const auto interval =
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{1.0 / run_.options.rate});
     if (playing()) co_await sleep_until(next_act_);
     next_act_ = std::max(next_act_ + interval, Clock::now());
 }
@@ -193,9 +200,7 @@ asio::awaitable<void> Bot::sleep_until(client::Time time) {
 
 void Bot::wake() { timer_.cancel(); }
 
-std::size_t Bot::random(std::size_t below) {
-    return std::uniform_int_distribution<std::size_t>{0, below - 1}(random_);
-}
+std::size_t Bot::random(std::size_t below) { return std::uniform_int_distribution<std::size_t>{0, below - 1}(random_); }
 
 void Bot::count_request(client::Time started, bool answered) {
     ++run_.statistics.requests;

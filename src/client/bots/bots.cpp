@@ -26,9 +26,15 @@ void require_open_files(std::size_t count) {
     limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min<rlim_t>(wanted, limit.rlim_max);
     if (limit.rlim_cur >= wanted && ::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
     throw Error{Code::invalid,
-                "{} bots need {} open files, but this process may have {} (hard limit {}). Raise it with `ulimit -n {}` or use at "
+                "{} bots need {} open files, but this process may have {} (hard limit {}). Raise it with `ulimit -n "
+                "{}` or use at "
                 "most --count {}",
-                count, wanted, allowed, limit.rlim_max, wanted, limit.rlim_max > other_files ? limit.rlim_max - other_files : 0};
+                count,
+                wanted,
+                allowed,
+                limit.rlim_max,
+                wanted,
+                limit.rlim_max > other_files ? limit.rlim_max - other_files : 0};
 }
 
 void check(const BotOptions& options) {

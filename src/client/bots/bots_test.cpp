@@ -27,7 +27,18 @@ using client::FakeGateway;
 
 namespace {
 
-enum class Fault { none, wrong_echo, line_lost, line_doubled, line_changed, whisper_lost, nickname_twice, motto_back, hang_up, refuses };
+enum class Fault {
+    none,
+    wrong_echo,
+    line_lost,
+    line_doubled,
+    line_changed,
+    whisper_lost,
+    nickname_twice,
+    motto_back,
+    hang_up,
+    refuses
+};
 
 class World {
 public:
@@ -66,7 +77,8 @@ private:
                 members_[channel].insert(from.player);
                 return from.reply<chat::Join>(message, {lines_[channel]});
             }
-            case command_of<chat::Say>: return say(from, message);
+            case command_of<chat::Say>:
+                return say(from, message);
             case command_of<chat::Whisper>: {
                 const auto whisper = read<chat::Whisper>(message);
                 auto* to = find(whisper.to);
@@ -77,7 +89,8 @@ private:
             case command_of<profile::SetNickname>: {
                 const auto nickname = read<profile::SetNickname>(message).nickname;
                 const auto owner = nicknames_.try_emplace(nickname, player).first->second;
-                if (owner != player && fault_ != Fault::nickname_twice) return from.refuse(message, Code::conflict, "taken");
+                if (owner != player && fault_ != Fault::nickname_twice)
+                    return from.refuse(message, Code::conflict, "taken");
                 return from.reply<profile::SetNickname>(message, {});
             }
             case command_of<profile::SetMotto>: {
@@ -86,10 +99,13 @@ private:
                 if (!forgets) mottos[player] = motto;
                 return from.reply<profile::SetMotto>(message, {});
             }
-            case command_of<profile::ViewOwnProfile>: return from.reply<profile::ViewOwnProfile>(message, {profile_of(player), "", 1});
+            case command_of<profile::ViewOwnProfile>:
+                return from.reply<profile::ViewOwnProfile>(message, {profile_of(player), "", 1});
             case command_of<profile::ViewProfile>:
-                return from.reply<profile::ViewProfile>(message, profile_of(static_cast<std::uint64_t>(read<profile::ViewProfile>(message).player)));
-            default: from.refuse(message, Code::unknown_command, "what?");
+                return from.reply<profile::ViewProfile>(
+                    message, profile_of(static_cast<std::uint64_t>(read<profile::ViewProfile>(message).player)));
+            default:
+                from.refuse(message, Code::unknown_command, "what?");
         }
     }
 
@@ -111,7 +127,8 @@ private:
     }
 
     profile::PublicProfile profile_of(std::uint64_t player) {
-        const auto nickname = std::find_if(nicknames_.begin(), nicknames_.end(), [&](const auto& item) { return item.second == player; });
+        const auto nickname =
+            std::find_if(nicknames_.begin(), nicknames_.end(), [&](const auto& item) { return item.second == player; });
         return {PlayerId{player}, nickname == nicknames_.end() ? "" : nickname->first, mottos[player]};
     }
 
@@ -142,20 +159,26 @@ private:
         });
     }
     void answer_login(const std::shared_ptr<LoginTalk>& talk) {
-        asio::async_read_until(talk->socket, talk->input, "{}", [this, talk](asio::error_code error, std::size_t count) {
-            if (error) return;  // only new guests come: "{}"
-            talk->input.consume(count);
-            const nlohmann::json body{{"token", std::to_string(++players_)},
-                                      {"expires_at", 4'000'000'000},
-                                      {"player", std::to_string(players_)},
-                                      {"guest_key", "key"},
-                                      {"gateways", {{{"name", "g"}, {"address", fmt::format("127.0.0.1:{}", gateway_.port())}, {"load", 0.0}}}}};
-            const auto text = body.dump();
-            talk->answer = fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", text.size(), text);
-            asio::async_write(talk->socket, asio::buffer(talk->answer), [this, talk](asio::error_code failed, std::size_t) {
-                if (!failed) answer_login(talk);
+        asio::async_read_until(
+            talk->socket, talk->input, "{}", [this, talk](asio::error_code error, std::size_t count) {
+                if (error) return;  // only new guests come: "{}"
+                talk->input.consume(count);
+                const nlohmann::json body{
+                    {"token", std::to_string(++players_)},
+                    {"expires_at", 4'000'000'000},
+                    {"player", std::to_string(players_)},
+                    {"guest_key", "key"},
+                    {"gateways",
+                     {{{"name", "g"}, {"address", fmt::format("127.0.0.1:{}", gateway_.port())}, {"load", 0.0}}}}};
+                const auto text = body.dump();
+                talk->answer =
+                    fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                text.size(), text);
+                asio::async_write(talk->socket, asio::buffer(talk->answer),
+                                  [this, talk](asio::error_code failed, std::size_t) {
+                                      if (!failed) answer_login(talk);
+                                  });
             });
-        });
     }
 
     Fault fault_;

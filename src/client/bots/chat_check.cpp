@@ -59,15 +59,16 @@ void ChannelCheck::check_own(const chat::Line& line) {
         return;
     }
     if (*found->second.confirmed != line.number) {
-        problem_(fmt::format("own line '{}' was confirmed as number {} and came as {}", line.text, *found->second.confirmed,
-                             line.number));
+        problem_(fmt::format("own line '{}' was confirmed as number {} and came as {}", line.text,
+                             *found->second.confirmed, line.number));
     }
     if (found->second.missed) --missing_;
     own_.erase(found);
 }
 
 void ChannelCheck::confirmed(const std::string& text, std::uint64_t number) {
-    if (number <= own_last_) problem_(fmt::format("own line was confirmed as number {} after number {}", number, own_last_));
+    if (number <= own_last_)
+        problem_(fmt::format("own line was confirmed as number {} after number {}", number, own_last_));
     own_last_ = number;
     const auto found = own_.find(text);
     if (found == own_.end()) return;
@@ -78,7 +79,8 @@ void ChannelCheck::confirmed(const std::string& text, std::uint64_t number) {
         return;
     }
     if (*found->second.seen != number) {
-        problem_(fmt::format("own line '{}' came as number {} and was confirmed as {}", text, *found->second.seen, number));
+        problem_(
+            fmt::format("own line '{}' came as number {} and was confirmed as {}", text, *found->second.seen, number));
     }
     own_.erase(found);
 }

@@ -13,7 +13,9 @@ struct Member {
     std::vector<std::string> problems;
     Problem tell = [this](std::string problem) { problems.push_back(std::move(problem)); };
     ChannelCheck check{tell, tell};
-    void hear(std::uint64_t number, PlayerId from = other, std::string text = "x") { check.received({number, from, std::move(text)}); }
+    void hear(std::uint64_t number, PlayerId from = other, std::string text = "x") {
+        check.received({number, from, std::move(text)});
+    }
 };
 
 }  // namespace
@@ -125,7 +127,8 @@ TEST_CASE("bots chat check: each join begins anew", "[client][TOL-03]") {
 TEST_CASE("bots chat check: lost lines are told apart where crashes may lose them", "[client][TOL-03]") {
     int gaps = 0;
     std::vector<std::string> problems;
-    ChannelCheck check{[&](std::string problem) { problems.push_back(std::move(problem)); }, [&](const std::string&) { ++gaps; }};
+    ChannelCheck check{[&](std::string problem) { problems.push_back(std::move(problem)); },
+                       [&](const std::string&) { ++gaps; }};
     check.joined(self, {{1, other, "a"}, {1000, other, "b"}});
     check.received({2000, other, "c"});
     CHECK(gaps == 2);

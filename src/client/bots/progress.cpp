@@ -26,15 +26,19 @@ std::string text_of(microseconds duration) {
     return fmt::format("{:.2f} s", us / 1'000'000);
 }
 
-double seconds_of(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>{duration}.count(); }
+double seconds_of(std::chrono::steady_clock::duration duration) {
+    return std::chrono::duration<double>{duration}.count();
+}
 
 double rate_of(std::uint64_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
 
-std::string plural(std::uint64_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+std::string plural(std::uint64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 }  // namespace
 
-Progress::Progress(const Run& run) : run_{run}, terminal_{::isatty(STDERR_FILENO) == 1} {}
+Progress::Progress(Run& run) : run_{run}, terminal_{::isatty(STDERR_FILENO) == 1} {}
 
 std::chrono::milliseconds Progress::period() const { return terminal_ ? terminal_period : plain_period; }
 
@@ -54,12 +58,16 @@ void Progress::show() {
     shown_at_ = now;
     const auto p50 = text_of(all.latency_recent.percentile(0.5));
     const auto p99 = text_of(all.latency_recent.percentile(0.99));
+    run_.statistics.latency_recent.clear();
     const auto seconds = static_cast<double>(run_.elapsed().count()) / 1000;
     const auto seconds_all = static_cast<double>((run_.ramp_time() + run_.options.time).count()) / 1000;
     const auto* state = run_.stopping() ? "  ending" : "";
     if (!terminal_) {
-        fmt::print(stderr, "{:.0f}/{:.0f} s{}  in {}/{}  {:.0f} requests/s  {:.0f} pushes/s  p50 {}  p99 {}  errors {}  reconnects {}\n",
-                   seconds, seconds_all, state, all.players_in, run_.options.count, requests, pushes, p50, p99, all.errors, all.reconnects);
+        fmt::print(stderr,
+                   "{:.0f}/{:.0f} s{}  in {}/{}  {:.0f} requests/s  {:.0f} pushes/s  p50 {}  p99 {}  errors {}  "
+                   "reconnects {}\n",
+                   seconds, seconds_all, state, all.players_in, run_.options.count, requests, pushes, p50, p99,
+                   all.errors, all.reconnects);
         return;
     }
     erase();
@@ -82,18 +90,23 @@ void Progress::finish() { erase(); }
 std::string readable_report(const Run& run) {
     const auto& all = run.statistics;
     const auto seconds = static_cast<double>(run.elapsed().count()) / 1000;
-    std::string text = fmt::format("bots: scenario {}, {}, {:.1f} s{}\n", run.options.scenario, plural(run.options.count, "bot"), seconds,
-                                   run.interrupted() ? ", interrupted" : "");
+    std::string text = fmt::format("bots: scenario {}, {}, {:.1f} s{}\n", run.options.scenario,
+                                   plural(run.options.count, "bot"), seconds, run.interrupted() ? ", interrupted" : "");
     text += fmt::format("  players in   {} of {} at once\n", all.players_in_most, run.options.count);
     text += fmt::format("  requests     {} ({:.0f}/s)\n", all.requests, rate_of(all.requests, seconds));
-    text += fmt::format("  latency      p50 {}, p90 {}, p99 {}, most {}\n", text_of(all.latency.percentile(0.5)), text_of(all.latency.percentile(0.9)),
-                        text_of(all.latency.percentile(0.99)), text_of(all.latency.longest()));
+    text += fmt::format("  latency      p50 {}, p90 {}, p99 {}, most {}\n", text_of(all.latency.percentile(0.5)),
+                        text_of(all.latency.percentile(0.9)), text_of(all.latency.percentile(0.99)),
+                        text_of(all.latency.longest()));
     text += fmt::format("  pushes       {} ({:.0f}/s)\n", all.pushes, rate_of(all.pushes, seconds));
-    if (all.limited > 0) text += fmt::format("  limited      {} (refused for a rate limit or a full queue)\n", all.limited);
-    if (run.options.survive) text += fmt::format("  reconnects   {}, requests without an answer {}, holes in channels {}\n", all.reconnects, all.unknown, all.gaps);
+    if (all.limited > 0)
+        text += fmt::format("  limited      {} (refused for a rate limit or a full queue)\n", all.limited);
+    if (run.options.survive)
+        text += fmt::format("  reconnects   {}, requests without an answer {}, holes in channels {}\n", all.reconnects,
+                            all.unknown, all.gaps);
     text += fmt::format("  errors       {}\n", all.errors);
     for (const auto& error : all.first_errors) text += fmt::format("    {}\n", error);
-    if (all.errors > all.first_errors.size()) text += fmt::format("    ... and {} more\n", all.errors - all.first_errors.size());
+    if (all.errors > all.first_errors.size())
+        text += fmt::format("    ... and {} more\n", all.errors - all.first_errors.size());
     return text;
 }
 
@@ -110,7 +123,8 @@ std::string json_report(const Run& run) {
         {"players_in_most", all.players_in_most},
         {"requests", all.requests},
         {"requests_per_second", rate_of(all.requests, seconds)},
-        {"latency_us", {{"p50", us(0.5)}, {"p90", us(0.9)}, {"p99", us(0.99)}, {"most", all.latency.longest().count()}}},
+        {"latency_us",
+         {{"p50", us(0.5)}, {"p90", us(0.9)}, {"p99", us(0.99)}, {"most", all.latency.longest().count()}}},
         {"pushes", all.pushes},
         {"pushes_per_second", rate_of(all.pushes, seconds)},
         {"limited", all.limited},

@@ -10,7 +10,7 @@ class Run;
 
 class Progress {
 public:
-    explicit Progress(const Run& run);
+    explicit Progress(Run& run);
 
     [[nodiscard]] std::chrono::milliseconds period() const;
     void show();
@@ -20,7 +20,7 @@ public:
 private:
     void erase();
 
-    const Run& run_;
+    Run& run_;
     bool terminal_;
     int lines_shown_ = 0;
     std::uint64_t requests_before_ = 0, pushes_before_ = 0;

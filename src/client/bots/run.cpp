@@ -24,7 +24,8 @@ constexpr auto stop_time_max = 20s;
 std::string random_name() {
     const auto now = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
     std::string name;
-    for (auto left = (now / 1'000'000 * 40'503 + static_cast<std::uint64_t>(::getpid())) % 2'176'782'336; name.size() < 6; left /= 36) {
+    for (auto left = (now / 1'000'000 * 40'503 + static_cast<std::uint64_t>(::getpid())) % 2'176'782'336;
+         name.size() < 6; left /= 36) {
         name += "0123456789abcdefghijklmnopqrstuvwxyz"[left % 36];
     }
     return name;
@@ -108,7 +109,8 @@ Run::~Run() = default;
 
 std::chrono::milliseconds Run::ramp_time() const {
     if (options.ramp <= 0) return 0ms;
-    return std::chrono::milliseconds{static_cast<std::int64_t>(1000.0 * static_cast<double>(options.count) / options.ramp)};
+    return std::chrono::milliseconds{
+        static_cast<std::int64_t>(1000.0 * static_cast<double>(options.count) / options.ramp)};
 }
 
 std::chrono::milliseconds Run::elapsed() const {

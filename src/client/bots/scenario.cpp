@@ -17,7 +17,8 @@ std::span<const ScenarioInfo> scenarios() {
 
 const ScenarioInfo* find_scenario(std::string_view name) {
     const auto all = scenarios();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& scenario) { return scenario.name == name; });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& scenario) { return scenario.name == name; });
     return found == all.end() ? nullptr : &*found;
 }
 

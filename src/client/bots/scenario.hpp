@@ -1,5 +1,6 @@
 #pragma once
-// What a bot does: one object for each bot, kept over its reconnects. Add one: a file in scenarios/, a line in the table.
+// What a bot does: one object for each bot, kept over its reconnects. Add one: a file in scenarios/, a line in the
+// table.
 #include <memory>
 #include <span>
 #include <string_view>

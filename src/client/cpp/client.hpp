@@ -86,7 +86,8 @@ public:
     ~Client();
 
     /// Connects and enters; a connection that exists is closed first.
-    [[nodiscard]] asio::awaitable<Result<wire::Entered>> connect(std::string host, std::uint16_t port, std::string token);
+    [[nodiscard]] asio::awaitable<Result<wire::Entered>> connect(std::string host, std::uint16_t port,
+                                                                 std::string token);
 
     template <Request R>
     [[nodiscard]] asio::awaitable<Result<ReplyOf<R>>> request(R message) {
@@ -101,23 +102,22 @@ public:
     }
     /// The handler gets a Result<ReplyOf<R>>.
     template <Request R, class Handler>
-        requires std::invocable<Handler&, Result<ReplyOf<R>>>
-    void request(const R& message, Handler handler) {
-        request(message, std::move(handler), options_.request_deadline);
-    }
+    requires std::invocable<Handler&, Result<ReplyOf<R>>>
+    void request(const R& message, Handler handler) { request(message, std::move(handler), options_.request_deadline); }
     template <Request R, class Handler>
-        requires std::invocable<Handler&, Result<ReplyOf<R>>>
+    requires std::invocable<Handler&, Result<ReplyOf<R>>>
     void request(const R& message, Handler handler, Duration deadline) {
         send(message, deadline, std::make_shared<detail::CallbackReply<ReplyOf<R>, Handler>>(std::move(handler)));
     }
 
     /// One handler for each kind of push; those without one are dropped.
     template <Push P, class Handler>
-        requires std::invocable<Handler&, const P&>
+    requires std::invocable<Handler&, const P&>
     void on(Handler handler) {
         handlers_->pushes[command_of<P>] = [handler = std::move(handler)](BytesView body) mutable -> Result<void> {
             const auto message = msgpack::decode<P>(body);
-            if (!message) return Error{Code::invalid, "the push {} does not decode: {}", name_of<P>(), message.error().message()};
+            if (!message)
+                return Error{Code::invalid, "the push {} does not decode: {}", name_of<P>(), message.error().message()};
             handler(*message);
             return {};
         };

@@ -44,17 +44,18 @@ void play(std::string host, std::uint16_t port, std::string token) {
 
 TEST_CASE("client example: a coroutine in an asio program", "[client][TOL-02]") {
     std::atomic<int> lines{0};
-    gs::client::FakeGateway gateway{[&](gs::client::FakeGateway::Connection& connection, const gs::wire::MessageView& message) {
-        if (message.header.command == gs::command_of<chat::Join>) {
-            connection.reply<chat::Join>(message, {});
-        } else {
-            const auto say = gs::msgpack::decode<chat::Say>(message.body).value();
-            CHECK(say.text == "hello");
-            connection.push(chat::Said{"lobby", {1, connection.player, say.text}});
-            connection.reply<chat::Say>(message, {1});
-            ++lines;
-        }
-    }};
+    gs::client::FakeGateway gateway{
+        [&](gs::client::FakeGateway::Connection& connection, const gs::wire::MessageView& message) {
+            if (message.header.command == gs::command_of<chat::Join>) {
+                connection.reply<chat::Join>(message, {});
+            } else {
+                const auto say = gs::msgpack::decode<chat::Say>(message.body).value();
+                CHECK(say.text == "hello");
+                connection.push(chat::Said{"lobby", {1, connection.player, say.text}});
+                connection.reply<chat::Say>(message, {1});
+                ++lines;
+            }
+        }};
     play("127.0.0.1", gateway.port(), "1");
     CHECK(lines == 1);
 }

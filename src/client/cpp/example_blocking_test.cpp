@@ -6,7 +6,8 @@
 
 void ask(std::string host, std::uint16_t port, std::string token) {
     gs::client::BlockingClient client;
-    client.on<chat::Whispered>([](const chat::Whispered& heard) { fmt::print("{} whispers: {}\n", heard.from, heard.text); });
+    client.on<chat::Whispered>(
+        [](const chat::Whispered& heard) { fmt::print("{} whispers: {}\n", heard.from, heard.text); });
 
     client.connect(host, port, token).value();  // value() throws the gs::Error
     const auto reply = client.request(echo::Echo{"is anybody there?"}).value();
@@ -42,9 +43,10 @@ std::string example_in(const std::string& file) {
 }  // namespace
 
 TEST_CASE("client example: the blocking client", "[client][TOL-02]") {
-    gs::client::FakeGateway gateway{[](gs::client::FakeGateway::Connection& connection, const gs::wire::MessageView& message) {
-        connection.reply<echo::Echo>(message, gs::msgpack::decode<echo::Echo>(message.body).value());
-    }};
+    gs::client::FakeGateway gateway{
+        [](gs::client::FakeGateway::Connection& connection, const gs::wire::MessageView& message) {
+            connection.reply<echo::Echo>(message, gs::msgpack::decode<echo::Echo>(message.body).value());
+        }};
     CHECK_NOTHROW(ask("127.0.0.1", gateway.port(), "1"));
     CHECK_THROWS_AS(ask("127.0.0.1", gateway.port(), "bad"), gs::Error);
 }

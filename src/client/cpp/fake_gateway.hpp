@@ -20,7 +20,8 @@ class FakeGateway {
 public:
     class Connection : public std::enable_shared_from_this<Connection> {
     public:
-        Connection(FakeGateway& gateway, asio::ip::tcp::socket socket) : gateway_{gateway}, socket_{std::move(socket)} {}
+        Connection(FakeGateway& gateway, asio::ip::tcp::socket socket)
+            : gateway_{gateway}, socket_{std::move(socket)} {}
 
         PlayerId player{};
 
@@ -48,15 +49,16 @@ public:
         }
 
         void read() {
-            socket_.async_read_some(asio::buffer(scratch_), [self = shared_from_this()](asio::error_code error, std::size_t count) {
-                if (error) {
-                    self->gateway_.connections_.erase(self);
-                    return;
-                }
-                self->input_.append({self->scratch_.data(), count});
-                self->take_frames();
-                self->read();
-            });
+            socket_.async_read_some(asio::buffer(scratch_),
+                                    [self = shared_from_this()](asio::error_code error, std::size_t count) {
+                                        if (error) {
+                                            self->gateway_.connections_.erase(self);
+                                            return;
+                                        }
+                                        self->input_.append({self->scratch_.data(), count});
+                                        self->take_frames();
+                                        self->read();
+                                    });
         }
 
     private:

@@ -82,13 +82,15 @@ Error parse_login_error(unsigned status, std::string_view text) {
     const auto error = answer.is_object() ? answer.value("error", json::object()) : json::object();
     if (error.is_object() && error.contains("code") && error["code"].is_string()) {
         const auto name = error["code"].get<std::string>();
-        const auto message = error.contains("message") && error["message"].is_string() ? error["message"].get<std::string>() : name;
+        const auto message =
+            error.contains("message") && error["message"].is_string() ? error["message"].get<std::string>() : name;
         for (unsigned number = 1; number <= 0xff; ++number) {
             const auto code = static_cast<Code>(number);
             if (to_string(code) == name && name != "unknown") return Error::verbatim(code, message);
         }
     }
-    return Error{status >= 500 ? Code::unavailable : Code::invalid, "the login server answered with HTTP status {}", status};
+    return Error{status >= 500 ? Code::unavailable : Code::invalid, "the login server answered with HTTP status {}",
+                 status};
 }
 
 LoginClient::LoginClient(std::string base_url) : base_url_{std::move(base_url)} {

@@ -1,6 +1,7 @@
 #pragma once
 // Asks the login role for a token over HTTP. Blocking. Owner: one object for each thread.
-// Errors: what the server answered (unauthenticated, conflict, limited ...), or unavailable and deadline of the network.
+// Errors: what the server answered (unauthenticated, conflict, limited ...), or unavailable and deadline of the
+// network.
 #include <string>
 #include <string_view>
 #include <vector>

@@ -6,9 +6,10 @@ using namespace gs;
 using namespace gs::client;
 
 TEST_CASE("login answers are read with all their fields", "[client][TOL-02]") {
-    const auto login = parse_login(R"({"token":"abc","expires_at":1700000000,"player":"18446744073709551615","guest_key":"k",
+    const auto login =
+        parse_login(R"({"token":"abc","expires_at":1700000000,"player":"18446744073709551615","guest_key":"k",
         "gateways":[{"name":"gateway-1","address":"127.0.0.1:7000","load":0.25},{"name":"six","address":"[::1]:7001"}]})")
-                           .value();
+            .value();
     CHECK(login.token == "abc");
     CHECK(login.expires_at == 1'700'000'000);
     CHECK(login.player == PlayerId{18'446'744'073'709'551'615U});

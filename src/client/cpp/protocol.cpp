@@ -54,7 +54,8 @@ std::size_t Protocol::take_frames(BytesView stream, Time now) {
         if (cut.status == wire::FrameCut::Status::incomplete) break;
         if (cut.status == wire::FrameCut::Status::too_long) {
             if (state_ == State::hello) {
-                end(refusal(Code::invalid, "what answers there is not a gateway: its first bytes are no hello. Check the port"));
+                end(refusal(Code::invalid,
+                            "what answers there is not a gateway: its first bytes are no hello. Check the port"));
             } else {
                 fail(fmt::format("the server sent a frame of {} bytes; at most {} are accepted", cut.length,
                                  options_.frame_bytes_max));
@@ -78,8 +79,12 @@ void Protocol::take_frame(BytesView payload, Time now) {
         return;
     }
     switch (message.header.kind) {
-        case wire::Kind::reply: take_reply(message, now); break;
-        case wire::Kind::request: fail("the server sent a request; only clients do"); break;
+        case wire::Kind::reply:
+            take_reply(message, now);
+            break;
+        case wire::Kind::request:
+            fail("the server sent a request; only clients do");
+            break;
         case wire::Kind::push:
         case wire::Kind::control:
             if (message.header.command < first_module_command) {
@@ -101,9 +106,10 @@ void Protocol::take_hello(BytesView payload, Time now) {
         return;
     }
     if (hello->protocol != wire::protocol_version || hello->security != "none") {
-        end(refusal(Code::invalid, fmt::format("the server chose protocol {} with security '{}'; this client has protocol {} "
-                                               "with security 'none'",
-                                               hello->protocol, hello->security, wire::protocol_version)));
+        end(refusal(Code::invalid,
+                    fmt::format("the server chose protocol {} with security '{}'; this client has protocol {} "
+                                "with security 'none'",
+                                hello->protocol, hello->security, wire::protocol_version)));
         return;
     }
     heartbeat_ = std::chrono::milliseconds{hello->heartbeat_ms};
@@ -227,7 +233,8 @@ std::size_t Protocol::begin_request(Command command) {
 Result<void> Protocol::may_send(std::size_t frame_bytes, std::string_view name) const {
     if (state_ != State::entered) return Error{Code::unavailable, "not connected; {} was not sent", name};
     if (sent_frame_bytes_max_ != 0 && frame_bytes > sent_frame_bytes_max_) {
-        return Error{Code::invalid, "{} has {} bytes; the server takes at most {}", name, frame_bytes, sent_frame_bytes_max_};
+        return Error{Code::invalid, "{} has {} bytes; the server takes at most {}", name, frame_bytes,
+                     sent_frame_bytes_max_};
     }
     if (waiting_ >= options_.requests_max) {
         return Error{Code::busy, "{} was not sent: {} requests wait for their reply", name, waiting_};
@@ -286,7 +293,8 @@ void Protocol::finish_all() {
     waiting_ = 0;
     for (const auto& slot : slots) {
         if (!slot.pending) continue;
-        slot.pending->finish(Error{Code::deadline, "the connection ended before the answer; whether it was done is unknown"});
+        slot.pending->finish(
+            Error{Code::deadline, "the connection ended before the answer; whether it was done is unknown"});
     }
 }
 

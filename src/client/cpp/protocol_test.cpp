@@ -146,7 +146,8 @@ TEST_CASE("client protocol: replies find their requests in any order and byte by
     CHECK(second->text == "TWO");
     CHECK(first->count == 0);
     Buffer out;
-    wire::write_framed(out, {wire::Kind::reply, false, command_of<echo::Echo>, sent[0].header.request_id}, echo::Echo{"ONE"});
+    wire::write_framed(out, {wire::Kind::reply, false, command_of<echo::Echo>, sent[0].header.request_id},
+                       echo::Echo{"ONE"});
     for (const auto byte : out.view()) talk.protocol.receive({&byte, 1}, talk.now);
     CHECK(first->text == "ONE");
     CHECK(talk.protocol.waiting() == 0);
@@ -188,7 +189,8 @@ TEST_CASE("client protocol: an error reply keeps code and message", "[client][TO
     Talk talk;
     talk.enter();
     const auto asked = talk.ask("x");
-    talk.from_server({wire::Kind::reply, true, command_of<echo::Echo>, 2}, wire::ErrorBody{Code::limited, "slow down {}"});
+    talk.from_server({wire::Kind::reply, true, command_of<echo::Echo>, 2},
+                     wire::ErrorBody{Code::limited, "slow down {}"});
     CHECK(asked->code == Code::limited);
     CHECK(asked->message == "slow down {}");
 }
@@ -255,9 +257,7 @@ TEST_CASE("client protocol: a server that breaks the protocol is left with a rea
     talk.enter();
     const auto asked = talk.ask("x");
     SECTION("a reply to nothing") { talk.answer(99, "?"); }
-    SECTION("a reply of another command") {
-        talk.from_server({wire::Kind::reply, false, 1234, 2}, echo::Echo{"?"});
-    }
+    SECTION("a reply of another command") { talk.from_server({wire::Kind::reply, false, 1234, 2}, echo::Echo{"?"}); }
     SECTION("a request") { talk.from_server({wire::Kind::request, false, 1000, 1}, echo::Echo{"?"}); }
     SECTION("a frame of no length") {
         const std::uint8_t empty[4] = {};
@@ -278,7 +278,8 @@ TEST_CASE("client protocol: Close of the server and loss finish what waits", "[c
     talk.enter();
     const auto asked = talk.ask("x");
     SECTION("close") {
-        talk.from_server({wire::Kind::control, false, command_of<wire::Close>, 0}, wire::Close{Code::fenced, "newer login", false});
+        talk.from_server({wire::Kind::control, false, command_of<wire::Close>, 0},
+                         wire::Close{Code::fenced, "newer login", false});
         REQUIRE(talk.events.closed.size() == 1);
         CHECK(talk.events.closed[0].reason == "newer login");
         CHECK_FALSE(talk.events.closed[0].reconnect);

@@ -1,5 +1,6 @@
 #pragma once
-// Storage without a disk: everything lives in maps and is gone with the process. For tests, the simulator, diskless mode.
+// Storage without a disk: everything lives in maps and is gone with the process. For tests, the simulator, diskless
+// mode.
 #include <memory>
 
 #include "storage/engine.hpp"

@@ -14,17 +14,19 @@ namespace {
 
 Error explain_open(const std::string& database_path, const std::string& lock_path, int reason) {
     if (reason == ENOENT || reason == ENOTDIR) {
-        return {Code::unavailable, "cannot open the database \"{}\": its directory does not exist; create it or correct the path",
+        return {Code::unavailable,
+                "cannot open the database \"{}\": its directory does not exist; create it or correct the path",
                 database_path};
     }
     if (reason == EACCES || reason == EPERM || reason == EROFS) {
         return {Code::unavailable,
-                "cannot open the database \"{}\": its directory is not writable for this user ({}); give it to the user that "
+                "cannot open the database \"{}\": its directory is not writable for this user ({}); give it to the "
+                "user that "
                 "runs the server",
                 database_path, std::strerror(reason)};
     }
-    return {Code::unavailable, "cannot open the database \"{}\": the lock file \"{}\" cannot be opened: {}", database_path,
-            lock_path, std::strerror(reason)};
+    return {Code::unavailable, "cannot open the database \"{}\": the lock file \"{}\" cannot be opened: {}",
+            database_path, lock_path, std::strerror(reason)};
 }
 
 }  // namespace
@@ -37,7 +39,8 @@ Result<LockFile> LockFile::acquire(const std::string& database_path) {
     if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
     if (errno == EWOULDBLOCK) {
         return Error{Code::unavailable,
-                     "the database \"{}\" is in use by another process (stop it, or give another data directory)", database_path};
+                     "the database \"{}\" is in use by another process (stop it, or give another data directory)",
+                     database_path};
     }
     return Error{Code::unavailable, "cannot lock \"{}\": {}", lock_path, std::strerror(errno)};
 }

@@ -14,8 +14,8 @@ constexpr int busy_timeout_ms = 5000;                 // an operator's shell may
 constexpr int idle_checkpoint_pages = 250;
 constexpr int loaded_checkpoint_pages = 4000;
 
-// component has a rowid: clustered rows of this size make an index of few rows to a page, which is twice as slow as soon
-// as there are many entities (measured: 200,000, random access, 512 bytes).
+// component has a rowid: clustered rows of this size make an index of few rows to a page, which is twice as slow as
+// soon as there are many entities (measured: 200,000, random access, 512 bytes).
 constexpr const char* schema = R"sql(
 BEGIN IMMEDIATE;
 CREATE TABLE entity (  -- who owns what: epoch rises with each new owner, sequence with each of its saves
@@ -56,10 +56,11 @@ void check_file(sqlite3* connection, const std::string& path) {
     }
     const auto version = read_number(connection, "PRAGMA user_version");
     if (version > schema_version) {
-        throw Error{Code::unavailable,
-                    "the database \"{}\" was written by a newer server (schema {}, this one knows {}); start that server, or "
-                    "restore a backup",
-                    path, version, schema_version};
+        throw Error{
+            Code::unavailable,
+            "the database \"{}\" was written by a newer server (schema {}, this one knows {}); start that server, or "
+            "restore a backup",
+            path, version, schema_version};
     }
 }
 
@@ -69,7 +70,8 @@ void set_up(sqlite3* connection, const std::string& path) {
         Query query{statement};
         if (!query.next() || query.text(0) != "wal") {
             throw Error{Code::unavailable,
-                        "the file system of \"{}\" cannot share memory between processes, which the log needs; use a local disk",
+                        "the file system of \"{}\" cannot share memory between processes, which the log needs; use a "
+                        "local disk",
                         path};
         }
     }
@@ -77,7 +79,8 @@ void set_up(sqlite3* connection, const std::string& path) {
             "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0;"
             "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536");
     if (read_number(connection, "PRAGMA user_version") == schema_version) return;
-    const auto marks = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", application_id, schema_version);
+    const auto marks =
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", application_id, schema_version);
     execute(connection, (schema + marks).c_str());
 }
 
@@ -147,7 +150,8 @@ void Session::checkpoint(Moment moment) {
 
 void Session::settle() {
     // Busy means that a reader kept the log's index alive; it does not list the frames that failed.
-    const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    const int code =
+        sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     if ((code & 0xff) != SQLITE_BUSY) require(connection_.get(), code);
 }
 

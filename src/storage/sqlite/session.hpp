@@ -27,7 +27,8 @@ public:
 private:
     struct Statements {
         explicit Statements(sqlite3* connection);
-        Statement begin, commit, open, owner, components, advance, change_component, add_component, read_record, version, set_record;
+        Statement begin, commit, open, owner, components, advance, change_component, add_component, read_record,
+            version, set_record;
     };
 
     Opened answer(const Open& open);

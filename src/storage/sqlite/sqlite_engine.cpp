@@ -20,18 +20,21 @@ using sqlite::Failure;
 
 std::string explain(const std::string& path, const Failure& failure) {
     switch (failure.primary()) {
-        case SQLITE_FULL: return fmt::format("the disk that holds the database \"{}\" is full; free some space", path);
+        case SQLITE_FULL:
+            return fmt::format("the disk that holds the database \"{}\" is full; free some space", path);
         case SQLITE_NOTADB:
             return fmt::format("\"{}\" is not a database; give another path, or move the file away", path);
-        case SQLITE_CORRUPT: return fmt::format("the database \"{}\" is damaged ({}); restore a backup", path, failure.text);
+        case SQLITE_CORRUPT:
+            return fmt::format("the database \"{}\" is damaged ({}); restore a backup", path, failure.text);
         case SQLITE_BUSY:
             return fmt::format("the database \"{}\" is being written by another program; end its transaction", path);
         case SQLITE_READONLY:
         case SQLITE_PERM:
         case SQLITE_CANTOPEN:
-            return fmt::format("the database \"{}\" cannot be opened for writing ({}); check its owner and permissions", path,
-                               failure.text);
-        default: return fmt::format("the database \"{}\" failed: {} (SQLite code {})", path, failure.text, failure.code);
+            return fmt::format("the database \"{}\" cannot be opened for writing ({}); check its owner and permissions",
+                               path, failure.text);
+        default:
+            return fmt::format("the database \"{}\" failed: {} (SQLite code {})", path, failure.text, failure.code);
     }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Storage in one SQLite file (WAL, synchronous FULL): the engine of the single host.
-// Tables: entity, component, record; ids are 64-bit patterns, shown by SQL clients as signed numbers. One server process
-// at a time (`<path>.lock`); `sqlite3 -readonly <path>` and its `.backup` may be used while the server runs.
+// Tables: entity, component, record; ids are 64-bit patterns, shown by SQL clients as signed numbers. One server
+// process at a time (`<path>.lock`); `sqlite3 -readonly <path>` and its `.backup` may be used while the server runs.
 // Errors of opening: `unavailable`, with a text for the operator: in use, directory missing or not writable, not a
 // database, of a newer server, disk full.
 #include <memory>

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <fstream>
 
-#include <catch2/catch.hpp>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <catch2/catch.hpp>
 
 #include "storage/scratch_directory.hpp"
 #include "storage/sqlite/sqlite_engine.hpp"
@@ -141,7 +141,8 @@ TEST_CASE("what is confirmed is there after reopening", "[storage][sqlite][STO-1
     CHECK(ask<Record>(*engine, ReadRecord{"name", "ann"}).version == 3);
 }
 
-TEST_CASE("killed in the middle of batches the confirmed are there and a batch is whole or absent", "[storage][sqlite][STO-05]") {
+TEST_CASE("killed in the middle of batches the confirmed are there and a batch is whole or absent",
+          "[storage][sqlite][STO-05]") {
     const ScratchDirectory directory;
     const auto path = directory.file("game.db");
     for (std::uint64_t round = 0; round < 8; ++round) {
@@ -191,7 +192,8 @@ TEST_CASE("an operator can read the file while the server runs", "[storage][sqli
     sqlite3* shell = nullptr;
     REQUIRE(sqlite3_open_v2(path.c_str(), &shell, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
     sqlite3_stmt* rows = nullptr;
-    const char* sql = "SELECT data ->> 'gold', sequence FROM component JOIN entity USING (kind, id) WHERE kind = 'player' AND id = 1";
+    const char* sql =
+        "SELECT data ->> 'gold', sequence FROM component JOIN entity USING (kind, id) WHERE kind = 'player' AND id = 1";
     REQUIRE(sqlite3_prepare_v2(shell, sql, -1, &rows, nullptr) == SQLITE_OK);
     CHECK(sqlite3_step(rows) == SQLITE_ROW);
     CHECK(sqlite3_column_int(rows, 0) == 5);

@@ -22,8 +22,8 @@ void execute(sqlite3* connection, const char* sql) {
 
 Statement::Statement(sqlite3* connection, std::string_view sql) {
     sqlite3_stmt* prepared = nullptr;
-    require(connection, sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                           &prepared, nullptr));
+    require(connection, sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()),
+                                           SQLITE_PREPARE_PERSISTENT, &prepared, nullptr));
     handle_.reset(prepared);
 }
 
@@ -34,7 +34,9 @@ bool Query::next() {
 }
 
 // SQLite knows signed integers only: the 64 bits are kept as they are.
-std::uint64_t Query::number(int column) const { return static_cast<std::uint64_t>(sqlite3_column_int64(handle_, column)); }
+std::uint64_t Query::number(int column) const {
+    return static_cast<std::uint64_t>(sqlite3_column_int64(handle_, column));
+}
 
 std::string_view Query::text(int column) const {
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));

@@ -39,7 +39,7 @@ public:
     void close() override {
         handler_ = nullptr;
         loop_.forget(*this);
-        if (!std::exchange(open_, false)) return;
+        if (!std::exchange(open_, false) || *cut_) return;
         if (const auto peer = peer_.lock()) peer->loop_.post([peer] { peer->end(); });
     }
     std::string remote() const override { return remote_; }
@@ -104,7 +104,11 @@ private:
 class MemoryListener final : public Listener {
 public:
     MemoryListener(MemoryTransport& network, std::string address) : network_{network}, address_{std::move(address)} {}
-    ~MemoryListener() override { network_.ports_.erase(address_); }
+    ~MemoryListener() override {
+        const auto port = network_.ports_.find(address_);
+        *port->second.on_accept = nullptr;  // connections that are on their way find nobody
+        network_.ports_.erase(port);
+    }
     std::string address() const override { return address_; }
 
 private:
@@ -136,7 +140,7 @@ void MemoryTransport::connect(runtime::Loop& loop, const std::string& address, r
                                                   port->second.cut);
     near->join(far);
     far->join(near);
-    port->second.loop->post([accept = port->second.on_accept, far] { (*accept)(far); });
+    port->second.loop->post([accept = port->second.on_accept, far] { *accept ? (*accept)(far) : far->close(); });
     loop.post([on_connect = std::move(on_connect), near] { on_connect(std::shared_ptr<Connection>{near}); });
 }
 

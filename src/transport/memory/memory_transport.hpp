@@ -11,7 +11,8 @@ class MemoryTransport final : public Transport {
 public:
     [[nodiscard]] Result<std::unique_ptr<Listener>> listen(runtime::Loop& loop, const std::string& address,
                                                            ListenOptions options, OnAccept on_accept) override;
-    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout, OnConnect on_connect) override;
+    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout,
+                 OnConnect on_connect) override;
 
     /// From now on nothing is delivered between `address` and those connected to it, and nobody is told.
     void set_cut(const std::string& address, bool cut);

@@ -1,31 +1,31 @@
 #include "transport/tcp/tcp_connection.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-#include <fmt/format.h>
+#include <asio/ip/tcp.hpp>
 
 namespace gs::transport {
 
 namespace {
 constexpr std::size_t gather_max = 64;
-constexpr std::uint8_t small_reads_until_idle = 16;
 constexpr auto linger_max = std::chrono::seconds{1};
 }  // namespace
 
-TcpConnection::TcpConnection(runtime::AsioLoop& loop, Socket socket, std::size_t read_bytes)
-    : loop_{loop}, socket_{std::move(socket)}, large_bytes_{static_cast<std::uint32_t>(read_bytes)} {
-    asio::error_code ignored;
-    socket_.set_option(asio::ip::tcp::no_delay{true}, ignored);
-    socket_.set_option(asio::socket_base::keep_alive{true}, ignored);
-    socket_.non_blocking(true, ignored);
+TcpConnection::TcpConnection(runtime::AsioLoop& loop, int socket) : loop_{loop}, socket_{socket} {
+    const int on = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    ::setsockopt(socket_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
 TcpConnection::~TcpConnection() { shut(); }
 
 void TcpConnection::start(ConnectionHandler& handler) {
     handler_ = &handler;
-    read();
+    if (socket_ >= 0) watch();
 }
 
 Buffer& TcpConnection::output() {
@@ -39,70 +39,68 @@ void TcpConnection::send(const SharedBytes& bytes) {
 }
 
 void TcpConnection::set_reading(bool reading) {
-    reading_ = reading;
-    if (reading) read();
+    if (std::exchange(reading_, reading) != reading && watched_) watch();
+}
+
+void TcpConnection::watch() {
+    const bool reading = reading_ || closing_;
+    if (watched_) {
+        loop_.poller().change(socket_, reading, want_write_);
+        return;
+    }
+    watched_ = true;
+    loop_.poller().add(socket_, {shared_from_this(), static_cast<runtime::Pollable*>(this)}, reading, want_write_);
+}
+
+void TcpConnection::on_ready(bool readable, bool writable) {
+    const auto keep = shared_from_this();
+    if (writable) {
+        want_write_ = false;
+        watch();
+        flush();
+    }
+    if (readable && socket_ >= 0) read();
 }
 
 void TcpConnection::read() {
-    if (!(reading_ || closing_) || read_pending_ || !open_) return;
-    read_pending_ = true;
-    auto* at = large_.capacity() > 0 ? large_.data() : small_.data();
-    const auto size = large_.capacity() > 0 ? large_.capacity() : idle_bytes;
-    socket_.async_read_some(asio::buffer(at + held_, size - held_),
-                            [self = shared_from_this()](const asio::error_code& error, std::size_t count) {
-                                self->on_read(error, count);
-                            });
-}
-
-void TcpConnection::on_read(const asio::error_code& error, std::size_t count) {
-    read_pending_ = false;
-    if (!open_) return;
+    auto* buffer = loop_.poller().receive_buffer();
+    const auto count = ::recv(socket_, buffer, runtime::Poller::receive_bytes, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (closing_) {
         // Read and drop until the other side has seen our end: closing with unread bytes would reset the connection and
         // take our last message with it.
-        held_ = 0;
-        error ? shut() : read();
+        if (count <= 0) shut();
         return;
     }
-    if (error) {
-        if (error == asio::error::operation_aborted) return;
-        fail(error == asio::error::eof ? Error{Code::unavailable, "the other side closed the connection"}
-                                       : Error{Code::unavailable, "the connection was lost: {}", error.message()});
+    if (count == 0) {
+        fail({Code::unavailable, "the other side closed the connection"});
+    } else if (count < 0) {
+        fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
+    } else {
+        deliver({buffer, static_cast<std::size_t>(count)});
+    }
+}
+
+void TcpConnection::deliver(BytesView fresh) {
+    if (held_.empty()) {
+        const auto taken = handler_->on_bytes(fresh);
+        if (handler_ == nullptr || taken == fresh.size()) return;
+        held_ = take_buffer();
+        held_.append(fresh.subspan(taken));
         return;
     }
-    const auto room = (large_.capacity() > 0 ? large_.capacity() : idle_bytes) - held_;
-    held_ += static_cast<std::uint32_t>(count);
-    deliver();
-    if (!open_ || closing_) return;
-    make_room(count == room, count);
-    read();
-}
-
-void TcpConnection::deliver() {
-    auto* at = large_.capacity() > 0 ? large_.data() : small_.data();
-    const auto taken = handler_->on_bytes({at, held_});
-    if (!open_ || closing_) return;
-    held_ -= static_cast<std::uint32_t>(taken);
-    if (taken > 0 && held_ > 0) std::memmove(at, at + taken, held_);
-}
-
-void TcpConnection::make_room(bool filled, std::size_t count) {
-    const auto capacity = large_.capacity() > 0 ? large_.capacity() : idle_bytes;
-    if (filled && (large_.capacity() == 0 || held_ > capacity / 2)) {
-        // The handler bounds frames, and with them what is held here.
-        Buffer larger;
-        larger.reserve(large_.capacity() == 0 ? large_bytes_ : capacity * 2);
-        std::memcpy(larger.data(), large_.capacity() > 0 ? large_.data() : small_.data(), held_);
-        large_ = std::move(larger);
-        small_reads_ = 0;
-    } else if (large_.capacity() > 0 && held_ == 0) {
-        small_reads_ = count < idle_bytes ? static_cast<std::uint8_t>(small_reads_ + 1) : 0;
-        if (small_reads_ >= small_reads_until_idle) large_.release();
+    held_.append(fresh);
+    const auto taken = handler_->on_bytes(held_);
+    if (handler_ == nullptr) return;
+    if (taken == held_.size()) {
+        give_back(std::exchange(held_, Buffer{}));
+    } else if (taken > 0) {
+        held_.consume(taken);
     }
 }
 
 void TcpConnection::flush() {
-    while (open_ && !write_pending_) {
+    while (socket_ >= 0 && !want_write_) {
         BytesView views[gather_max];
         iovec vectors[gather_max];
         const auto count = out_.gather(views, gather_max);
@@ -115,36 +113,25 @@ void TcpConnection::flush() {
         msghdr message{};
         message.msg_iov = vectors;
         message.msg_iovlen = count;
-        const auto sent = count == 1 ? ::send(socket_.native_handle(), vectors[0].iov_base, total, MSG_NOSIGNAL)
-                                     : ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
-        if (sent >= 0) {
-            out_.sent(static_cast<std::size_t>(sent));
-            if (static_cast<std::size_t>(sent) == total) continue;
-        } else if (errno != EAGAIN && errno != EINTR) {
+        const auto sent = count == 1 ? ::send(socket_, vectors[0].iov_base, total, MSG_NOSIGNAL)
+                                     : ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
             return;
         }
-        wait_writable();
+        if (sent > 0) out_.sent(static_cast<std::size_t>(sent));
+        if (sent >= 0 && static_cast<std::size_t>(sent) == total) continue;
+        want_write_ = true;
+        watch();
     }
-    if (open_ && closing_ && out_.empty()) {
-        asio::error_code ignored;
-        socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-        read();
-    }
-}
-
-void TcpConnection::wait_writable() {
-    write_pending_ = true;
-    socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const asio::error_code& error) {
-        self->write_pending_ = false;
-        if (!error) self->flush();
-    });
+    if (socket_ >= 0 && closing_ && out_.empty()) ::shutdown(socket_, SHUT_WR);
 }
 
 void TcpConnection::close_after_send() {
-    if (!open_ || closing_) return;
+    if (socket_ < 0 || closing_) return;
     closing_ = true;
     handler_ = nullptr;
+    watch();
     linger_ = loop_.after(linger_max, [self = shared_from_this()] {
         self->linger_ = {};
         self->shut();
@@ -160,27 +147,27 @@ void TcpConnection::close() {
 
 void TcpConnection::fail(const Error& why) {
     auto* handler = std::exchange(handler_, nullptr);
-    const auto self = shared_from_this();
+    const auto keep = shared_from_this();
     shut();
     if (handler != nullptr) handler->on_closed(why);
 }
 
 void TcpConnection::shut() {
     loop_.forget(*this);
-    if (!open_) return;
-    open_ = false;
+    if (socket_ < 0) return;
+    // Not destroyed on the spot: whoever closes it may stand further up on its frame.
+    if (watched_) loop_.post([keep = loop_.poller().remove(socket_)] {});
+    ::close(std::exchange(socket_, -1));
     loop_.cancel(std::exchange(linger_, {}));
-    asio::error_code ignored;
-    socket_.shutdown(asio::socket_base::shutdown_both, ignored);
-    socket_.close(ignored);
     out_.clear();
-    // Not the read buffer: the handler may still look at it, further up the stack.
+    // The held bytes stay: the handler may still look at them.
 }
 
 std::string TcpConnection::remote() const {
-    asio::error_code error;
-    const auto end = socket_.remote_endpoint(error);
-    if (error) return "unknown";
+    asio::ip::tcp::endpoint end;
+    auto size = static_cast<socklen_t>(end.capacity());
+    if (socket_ < 0 || ::getpeername(socket_, end.data(), &size) != 0) return "unknown";
+    end.resize(size);
     return end.address().is_v6() ? fmt::format("[{}]:{}", end.address().to_string(), end.port())
                                  : fmt::format("{}:{}", end.address().to_string(), end.port());
 }

@@ -1,9 +1,8 @@
 #pragma once
-// One TCP connection. Reading: an idle connection waits with a small buffer of its own, a busy one with a larger one
-// from the pool. Writing: everything of a turn goes out in one system call; only a full socket waits for the reactor.
-#include <array>
-
-#include <asio/ip/tcp.hpp>
+// One TCP connection. Reading goes through a buffer that all connections of the loop share; only the beginning of a
+// frame that is not whole yet is kept here, so an idle connection holds no buffer. Everything written in a turn goes
+// out in one system call; only a full socket waits for readiness.
+#include <memory>
 
 #include "runtime/asio_loop.hpp"
 #include "transport/out_queue.hpp"
@@ -11,13 +10,13 @@
 
 namespace gs::transport {
 
-using Socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
-
 class TcpConnection final : public Connection,
                             public std::enable_shared_from_this<TcpConnection>,
-                            private runtime::EndOfTurn {
+                            private runtime::EndOfTurn,
+                            private runtime::Pollable {
 public:
-    TcpConnection(runtime::AsioLoop& loop, Socket socket, std::size_t read_bytes);
+    /// Takes the connected socket, which must be non-blocking.
+    TcpConnection(runtime::AsioLoop& loop, int socket);
     ~TcpConnection() override;
 
     void start(ConnectionHandler& handler) override;
@@ -31,28 +30,21 @@ public:
 
 private:
     void end_of_turn() override { flush(); }
+    void on_ready(bool readable, bool writable) override;
     void read();
-    void on_read(const asio::error_code& error, std::size_t count);
-    void deliver();
-    void make_room(bool filled, std::size_t count);
+    void deliver(BytesView fresh);
     void flush();
-    void wait_writable();
+    void watch();
     void fail(const Error& why);
     void shut();
 
-    static constexpr std::size_t idle_bytes = 256;
-
     runtime::AsioLoop& loop_;
-    Socket socket_;
     ConnectionHandler* handler_ = nullptr;
     OutQueue out_;
-    Buffer large_;                   // in use when its capacity is not 0
-    std::uint32_t held_ = 0;         // bytes at the front of the buffer that the handler did not take
-    std::uint32_t large_bytes_;      // what a busy connection reads at once
-    std::uint8_t small_reads_ = 0;   // in a row, while the large buffer is in use
-    bool reading_ = true, read_pending_ = false, write_pending_ = false, closing_ = false, open_ = true;
+    Buffer held_;  // what the handler did not take yet
+    int socket_;
+    bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false;
     runtime::TimerId linger_{};
-    std::array<std::uint8_t, idle_bytes> small_;
 };
 
 }  // namespace gs::transport

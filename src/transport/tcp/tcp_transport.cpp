@@ -1,5 +1,8 @@
 #include "transport/tcp/tcp_transport.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 
@@ -11,18 +14,25 @@ namespace gs::transport {
 namespace {
 
 using asio::ip::tcp;
-using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_type>;
+using Socket = asio::basic_stream_socket<tcp, asio::io_context::executor_type>;
 
 constexpr auto accept_pause = std::chrono::milliseconds{100};
+constexpr int accepts_per_turn = 64;
 
-class TcpListener final : public Listener {
+std::string to_text(const tcp::endpoint& end) {
+    return end.address().is_v6() ? fmt::format("[{}]:{}", end.address().to_string(), end.port())
+                                 : fmt::format("{}:{}", end.address().to_string(), end.port());
+}
+
+class TcpListener final : public Listener, private runtime::Pollable {
 public:
     TcpListener(runtime::AsioLoop& loop, ListenOptions options, Transport::OnAccept on_accept)
-        : state_{std::make_shared<State>(loop, options, std::move(on_accept))} {}
+        : loop_{loop}, options_{options}, on_accept_{std::move(on_accept)} {}
     ~TcpListener() override {
-        asio::error_code ignored;
-        state_->acceptor.close(ignored);
-        state_->on_accept = nullptr;
+        loop_.cancel(pause_);
+        if (socket_ < 0) return;
+        loop_.poller().remove(socket_);
+        ::close(socket_);
     }
 
     Result<void> open(const HostPort& address) {
@@ -30,59 +40,57 @@ public:
         const auto ip = asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, error);
         if (error) return Error{Code::invalid, "\"{}\" is not an IP address of this machine", address.host};
         const tcp::endpoint end{ip, address.port};
-        auto& acceptor = state_->acceptor;
+        tcp::acceptor acceptor{loop_.io()};
         acceptor.open(end.protocol(), error);
         if (!error) acceptor.set_option(asio::socket_base::reuse_address{true}, error);
         if (!error) acceptor.bind(end, error);
-        if (!error) acceptor.listen(state_->options.backlog, error);
+        if (!error) acceptor.listen(options_.backlog, error);
+        if (!error) acceptor.native_non_blocking(true, error);
         if (error == asio::error::address_in_use) {
             return Error{Code::conflict, "port {} of {} is in use by another process; stop it or choose another port",
                          address.port, address.host};
         }
-        if (error) return Error{Code::invalid, "cannot listen on {}:{}: {}", address.host, address.port, error.message()};
-        accept(state_);
+        if (error)
+            return Error{Code::invalid, "cannot listen on {}:{}: {}", address.host, address.port, error.message()};
+        address_ = to_text(acceptor.local_endpoint(error));
+        socket_ = acceptor.release(error);
+        // Not owned by the poller: the listener removes itself.
+        loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, true, false);
         return {};
     }
 
-    std::string address() const override {
-        asio::error_code ignored;
-        const auto end = state_->acceptor.local_endpoint(ignored);
-        return end.address().is_v6() ? fmt::format("[{}]:{}", end.address().to_string(), end.port())
-                                     : fmt::format("{}:{}", end.address().to_string(), end.port());
-    }
+    std::string address() const override { return address_; }
 
 private:
-    struct State {
-        State(runtime::AsioLoop& on_loop, ListenOptions with, Transport::OnAccept call)
-            : loop{on_loop}, options{with}, on_accept{std::move(call)}, acceptor{on_loop.io()}, pause{on_loop.io()} {}
-        runtime::AsioLoop& loop;
-        ListenOptions options;
-        Transport::OnAccept on_accept;
-        Acceptor acceptor;
-        asio::steady_timer pause;
-        bool paused = false;
-    };
-
-    static void accept(const std::shared_ptr<State>& state) {
-        state->acceptor.async_accept(state->loop.io().get_executor(), [state](const asio::error_code& error, Socket socket) {
-            if (!state->acceptor.is_open() || !state->on_accept) return;
-            if (!error) {
-                if (std::exchange(state->paused, false)) log::info("accepting connections again");
-                state->on_accept(
-                    std::make_shared<TcpConnection>(state->loop, std::move(socket), state->options.read_bytes));
-                accept(state);
-                return;
+    void on_ready(bool /*readable*/, bool /*writable*/) override {
+        for (int count = 0; count < accepts_per_turn; ++count) {
+            const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (socket >= 0) {
+                if (std::exchange(paused_, false)) log::info("accepting connections on {} again", address_);
+                on_accept_(std::make_shared<TcpConnection>(loop_, socket));
+                continue;
             }
-            // Out of files or memory: clients wait in the backlog instead of the server spinning or falling.
-            if (!std::exchange(state->paused, true)) log::warn("accepting connections pauses: {}", error.message());
-            state->pause.expires_after(accept_pause);
-            state->pause.async_wait([state](const asio::error_code& ended) {
-                if (!ended && state->acceptor.is_open()) accept(state);
-            });
-        });
+            if (errno == EAGAIN) return;
+            if (errno == EINTR || errno == ECONNABORTED) continue;
+            pause(std::strerror(errno));
+            return;
+        }
     }
 
-    std::shared_ptr<State> state_;
+    /// Out of files or memory: clients wait in the backlog instead of the server spinning or falling.
+    void pause(const char* why) {
+        if (!std::exchange(paused_, true)) log::warn("accepting connections on {} pauses: {}", address_, why);
+        loop_.poller().change(socket_, false, false);
+        pause_ = loop_.after(accept_pause, [this] { loop_.poller().change(socket_, true, false); });
+    }
+
+    runtime::AsioLoop& loop_;
+    ListenOptions options_;
+    Transport::OnAccept on_accept_;
+    std::string address_;
+    int socket_ = -1;
+    bool paused_ = false;
+    runtime::TimerId pause_{};
 };
 
 /// One attempt to connect: resolve, connect, or give up at the timeout.
@@ -123,9 +131,11 @@ private:
                 return;
             }
             self->timer_.cancel();
+            asio::error_code failed;
+            self->socket_.native_non_blocking(true, failed);
             if (auto done = std::exchange(self->done_, nullptr)) {
                 done(std::shared_ptr<Connection>{
-                    std::make_shared<TcpConnection>(self->loop_, std::move(self->socket_), link_read_bytes)});
+                    std::make_shared<TcpConnection>(self->loop_, self->socket_.release(failed))});
             }
         });
     }
@@ -137,7 +147,6 @@ private:
         if (auto done = std::exchange(done_, nullptr)) done(std::move(why));
     }
 
-    static constexpr std::size_t link_read_bytes = 64 * 1024;
     runtime::AsioLoop& loop_;
     Transport::OnConnect done_;
     asio::ip::basic_resolver<tcp, asio::io_context::executor_type> resolver_;
@@ -152,13 +161,15 @@ public:
                                              OnAccept on_accept) override {
         const auto parts = parse_host_port(address);
         if (!parts) return parts.error();
-        auto listener = std::make_unique<TcpListener>(static_cast<runtime::AsioLoop&>(loop), options, std::move(on_accept));
+        auto listener =
+            std::make_unique<TcpListener>(static_cast<runtime::AsioLoop&>(loop), options, std::move(on_accept));
         const auto opened = listener->open(*parts);
         if (!opened) return opened.error();
         return std::unique_ptr<Listener>{std::move(listener)};
     }
 
-    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout, OnConnect on_connect) override {
+    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout,
+                 OnConnect on_connect) override {
         const auto parts = parse_host_port(address);
         if (!parts) {
             loop.post([on_connect = std::move(on_connect), error = parts.error()] { on_connect(error); });

@@ -15,7 +15,8 @@ class ChatScenario final : public Scenario {
 public:
     explicit ChatScenario(Bot& bot)
         : bot_{bot},
-          channel_{fmt::format("bots-{}-{}", bot.run().name, bot.index() % std::max<std::size_t>(1, bot.run().options.count / channel_members))},
+          channel_{fmt::format("bots-{}-{}", bot.run().name,
+                               bot.index() % std::max<std::size_t>(1, bot.run().options.count / channel_members))},
           lines_{[&bot](const std::string& problem) { bot.fail("chat: {}", problem); },
                  [&bot](const std::string& gap) { bot.survives() ? bot.count_gap() : bot.fail("chat: {}", gap); }},
           whispers_{[&bot](const std::string& problem) { bot.fail("chat: {}", problem); }, bot.survives()} {
@@ -42,7 +43,8 @@ public:
     void finish() override {
         if (bot_.survives()) return;
         if (lines_.missing() > 0) bot_.fail("chat: {} own lines were confirmed and never came", lines_.missing());
-        if (whispers_missing() > 0) bot_.fail("chat: {} whispers to it were confirmed and never came", whispers_missing());
+        if (whispers_missing() > 0)
+            bot_.fail("chat: {} whispers to it were confirmed and never came", whispers_missing());
     }
 
     void lost() override { leave(); }
@@ -111,7 +113,8 @@ private:
         std::uint64_t number = 0;
         std::from_chars(whispered.text.data() + space + 1, whispered.text.data() + whispered.text.size(), number);
         if (whispered.from != bot_.previous().player) {
-            bot_.fail("chat: '{}' came from player {}; only {} whispers to it", whispered.text, whispered.from, bot_.previous().player);
+            bot_.fail("chat: '{}' came from player {}; only {} whispers to it", whispered.text, whispered.from,
+                      bot_.previous().player);
             return;
         }
         whispers_.received(number);

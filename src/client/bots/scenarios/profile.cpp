@@ -30,7 +30,8 @@ std::optional<std::uint64_t> counter_of(std::string_view motto) {
 
 class ProfileScenario final : public Scenario {
 public:
-    explicit ProfileScenario(Bot& bot) : bot_{bot}, nickname_{fmt::format("b{}x{}", bot.run().name, base36(bot.index()))} {}
+    explicit ProfileScenario(Bot& bot)
+        : bot_{bot}, nickname_{fmt::format("b{}x{}", bot.run().name, base36(bot.index()))} {}
 
     asio::awaitable<void> begin() override {
         if (attempted_ > 0) co_await view_own();
@@ -71,7 +72,8 @@ private:
         if (message.nickname.empty() || message.nickname == nickname_) co_return;
         const auto done = co_await bot_.request(std::move(message));
         if (done) {
-            bot_.fail("profile: it got the nickname '{}', which player {} has", bot_.next().nickname, bot_.next().player);
+            bot_.fail("profile: it got the nickname '{}', which player {} has", bot_.next().nickname,
+                      bot_.next().player);
         } else if (done.error().code() != Code::conflict) {
             bot_.judge(done.error(), "claim a nickname that is taken");
         }
@@ -98,10 +100,12 @@ private:
             bot_.judge(own.error(), "view the own profile");
             co_return;
         }
-        if (own->shown.player != bot_.card().player) bot_.fail("profile: asked for its own and got that of player {}", own->shown.player);
+        if (own->shown.player != bot_.card().player)
+            bot_.fail("profile: asked for its own and got that of player {}", own->shown.player);
         const auto number = counter_of(own->shown.motto);
         if (!number || *number < confirmed_ || *number > attempted_) {
-            bot_.fail("profile: the motto is '{}'; confirmed was n={}, asked for at most n={}", own->shown.motto, confirmed_, attempted_);
+            bot_.fail("profile: the motto is '{}'; confirmed was n={}, asked for at most n={}", own->shown.motto,
+                      confirmed_, attempted_);
         }
         check_nickname(own->shown, bot_.card());
     }
@@ -116,13 +120,15 @@ private:
             bot_.judge(shown.error(), "view another profile");
             co_return;
         }
-        if (shown->player != card.player) bot_.fail("profile: asked for player {} and got {}", card.player, shown->player);
+        if (shown->player != card.player)
+            bot_.fail("profile: asked for player {} and got {}", card.player, shown->player);
         check_nickname(*shown, card);
     }
 
     void check_nickname(const profile::PublicProfile& shown, const BotCard& card) {
         if (card.nickname.empty() || shown.nickname == card.nickname) return;
-        bot_.fail("profile: the nickname of player {} is '{}'; '{}' was confirmed", card.player, shown.nickname, card.nickname);
+        bot_.fail("profile: the nickname of player {} is '{}'; '{}' was confirmed", card.player, shown.nickname,
+                  card.nickname);
     }
 
     void write_ledger() {

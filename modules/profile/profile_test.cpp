@@ -1,0 +1,93 @@
+#include <catch2/catch.hpp>
+
+#include "modules/profile/messages.hpp"
+#include "tests/scenarios/cluster.hpp"
+
+namespace profile {
+
+using gs::Code;
+using gs::scenarios::player;
+using gs::scenarios::TestClient;
+using gs::scenarios::TestCluster;
+using namespace std::chrono_literals;
+
+TEST_CASE("of two players who claim one nickname at once one gets it", "[profile][STO-02]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient anna{cluster};
+    TestClient bert{cluster};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto one = anna.send(SetNickname{"phoenix"});
+    const auto two = bert.send(SetNickname{"phoenix"});
+    const auto first = anna.answer<SetNickname>(one);
+    const auto second = bert.answer<SetNickname>(two);
+    REQUIRE(first.has_value() != second.has_value());
+    CHECK((first ? second : first).error().code() == Code::conflict);
+    auto& winner = first ? anna : bert;
+    auto& loser = first ? bert : anna;
+    CHECK(winner.request(ViewOwnProfile{}).value().shown.nickname == "phoenix");
+    CHECK(loser.request(ViewOwnProfile{}).value().shown.nickname.empty());
+    CHECK(loser.request(SetNickname{"phoenix"}).error().message() == "\"phoenix\" is taken");
+    CHECK(loser.request(SetNickname{"griffin"}).has_value());
+}
+
+TEST_CASE("a new nickname gives the old one free", "[profile]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient anna{cluster};
+    TestClient bert{cluster};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    for (int round = 0; round < 3; ++round) {
+        anna.request(SetNickname{"phoenix"}).value();
+        CHECK(bert.request(SetNickname{"phoenix"}).error().code() == Code::conflict);
+        anna.request(SetNickname{"griffin"}).value();
+        bert.request(SetNickname{"phoenix"}).value();
+        CHECK(anna.request(SetNickname{"phoenix"}).error().code() == Code::conflict);
+        CHECK(anna.request(ViewOwnProfile{}).value().shown.nickname == "griffin");
+        bert.request(SetNickname{fmt::format("another {}", round)}).value();
+    }
+}
+
+TEST_CASE("others see the public fields only, also of players who are not online", "[profile]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient bert{cluster};
+    bert.enter(player(2)).value();
+    {
+        TestClient anna{cluster};
+        anna.enter(player(1)).value();
+        anna.request(SetNickname{"phoenix"}).value();
+        anna.request(SetMotto{"per aspera"}).value();
+        anna.request(SetEmail{"anna@example.org"}).value();
+        CHECK(anna.request(ViewOwnProfile{}).value().email == "anna@example.org");
+        CHECK(bert.request(ViewProfile{player(1)}).value().motto == "per aspera");
+    }
+    cluster.advance(2s);
+    const auto seen = bert.request(ViewProfile{player(1)}).value();
+    CHECK(seen.nickname == "phoenix");
+    CHECK(seen.motto == "per aspera");
+    CHECK(bert.received().find("anna@example.org") == std::string_view::npos);
+    CHECK(bert.request(ViewProfile{player(77)}).value().nickname.empty());
+}
+
+TEST_CASE("values against the rules are refused with the rule", "[profile][hostile]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    for (const auto* bad : {"", "ab", " abc", "abc "}) {
+        CHECK(anna.request(SetNickname{bad}).error().message() ==
+              "a nickname has 3 to 60 bytes and no space at its ends");
+    }
+    CHECK(anna.request(SetMotto{std::string(201, 'x')}).error().message() ==
+          "a motto has at most 200 bytes, this one 201");
+    CHECK(anna.request(SetEmail{"nobody"}).error().code() == Code::invalid);
+    const auto own = anna.request(ViewOwnProfile{}).value();
+    CHECK(own.shown.nickname.empty());
+    CHECK(own.shown.motto.empty());
+    CHECK(own.email.empty());
+}
+
+}  // namespace profile

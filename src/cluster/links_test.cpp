@@ -1,0 +1,439 @@
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include <catch2/catch.hpp>
+
+#include "cluster/links.hpp"
+#include "runtime/virtual_loop.hpp"
+#include "transport/memory/memory_transport.hpp"
+
+namespace gs::cluster::links_test {
+
+struct Length {
+    std::uint64_t bytes = 0;
+    std::string node;
+    FIELDS(bytes, node)
+};
+struct Measure {
+    std::string text;
+    FIELDS(text)
+};
+struct Silence {
+    std::uint32_t number = 0;
+    FIELDS(number)
+};
+struct Told {
+    std::uint32_t number = 0;
+    std::string text;
+    FIELDS(number, text)
+};
+GS_CALL(220, Measure, Length)
+GS_CALL(221, Silence, Length)
+GS_NOTE(222, Told)
+
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::map<std::string, std::string> addresses{
+    {"a", "10.0.0.1:7100"}, {"b", "10.0.0.2:7100"}, {"c", "10.0.0.3:7100"}};
+
+runtime::Task<> keep_result(runtime::Future<Result<Length>> future, std::optional<Result<Length>>* into) {
+    auto result = co_await std::move(future);
+    into->emplace(std::move(result));
+}
+
+/// Remembers when somebody tried to connect.
+struct CountingTransport final : transport::Transport {
+    Result<std::unique_ptr<transport::Listener>> listen(runtime::Loop& loop, const std::string& address,
+                                                        transport::ListenOptions options, OnAccept on_accept) override {
+        return network.listen(loop, address, options, std::move(on_accept));
+    }
+    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout,
+                 OnConnect on_connect) override {
+        times.push_back(loop.now());
+        network.connect(loop, address, timeout, std::move(on_connect));
+    }
+    transport::MemoryTransport network;
+    std::vector<runtime::Time> times;
+};
+
+/// A node with one role, put together as the program does it.
+struct Node {
+    Node(runtime::Loop& loop, transport::Transport& network, const std::string& name, std::uint64_t incarnation,
+         const std::function<void(LinkOptions&)>& change)
+        : bus{group, loop, 0, metrics}, links{group, loop, network, options(name, change), metrics} {
+        group.self = Incarnation{incarnation};
+        group.node = name;
+        group.buses.push_back(&bus);
+        group.has_role[static_cast<std::size_t>(Role::game)] = true;
+        role.on<Measure>([name](const Envelope&, const Measure& request) { return Length{request.text.size(), name}; });
+        role.on_raw(command_of<Silence>, [](const Envelope&) {});
+        role.on<Told>([this](const Envelope&, const Told& note) { told.push_back(note.number); });
+        role.watch([this](const Instance& instance, bool up) { heard.emplace_back(instance.node, up); });
+    }
+    static LinkOptions options(const std::string& name, const std::function<void(LinkOptions&)>& change) {
+        LinkOptions made;
+        made.cluster = "test";
+        made.listen = addresses.at(name);
+        for (const auto& [node, address] : addresses) {
+            if (node != name) made.peers.push_back({node, address});
+        }
+        if (change) change(made);
+        return made;
+    }
+    void start() {
+        REQUIRE(links.start());
+        role.announce(true, 0, {});
+    }
+    [[nodiscard]] bool sees(const std::string& node) const {
+        const auto found = role.ready(Role::game);
+        return std::any_of(found.begin(), found.end(), [&](const Instance& instance) { return instance.node == node; });
+    }
+    std::optional<Result<Length>>& call_silence(RoleAddress to, runtime::Duration deadline = 60s) {
+        tasks.spawn(keep_result(role.call(to, Silence{}, deadline), &result), "call");
+        return result;
+    }
+
+    Metrics metrics;
+    BusGroup group;
+    Bus bus;
+    Links links;
+    RoleBus role{bus, Role::game};
+    std::vector<std::uint32_t> told;
+    std::vector<std::pair<std::string, bool>> heard;
+    std::optional<Result<Length>> result;
+    runtime::Tasks tasks;
+};
+
+struct World {
+    Node& start(const std::string& name, std::uint64_t incarnation,
+                const std::function<void(LinkOptions&)>& change = {}) {
+        auto& loop = loops.emplace_back(time, name);
+        auto& node = nodes[name];
+        node = std::make_unique<Node>(loop, counting, name, incarnation, change);
+        node->start();
+        return *node;
+    }
+    /// The process ends; the system closes its connections.
+    void end(const std::string& name) {
+        nodes.at(name)->links.stop();
+        time.settle();
+        nodes.at(name).reset();
+    }
+    /// The host is gone: nobody is told.
+    void lose(const std::string& name) {
+        for (const auto& [node, address] : addresses) network.set_cut(address, true);
+        end(name);
+        for (const auto& [node, address] : addresses) network.set_cut(address, false);
+    }
+    bool until(const std::function<bool()>& condition, runtime::Duration limit = 20s) {
+        return time.run_until(condition, limit);
+    }
+
+    runtime::VirtualTime time;
+    std::deque<runtime::VirtualLoop> loops;  // of earlier runs too
+    CountingTransport counting;
+    transport::MemoryTransport& network = counting.network;
+    std::map<std::string, std::unique_ptr<Node>> nodes;
+};
+
+TEST_CASE("nodes come up in any order of starting", "[cluster][start_order_free][CLU-06][CLU-10]") {
+    std::array<std::string, 3> order{"a", "b", "c"};
+    do {
+        CAPTURE(order);
+        World world;
+        world.network.set_piece_bytes(7);
+        std::uint64_t incarnation = 100;
+        for (const auto& name : order) {
+            world.start(name, ++incarnation);
+            world.time.advance(3s);
+        }
+        CHECK(world.until([&] {
+            return std::all_of(world.nodes.begin(), world.nodes.end(), [](const auto& entry) {
+                return entry.second->links.connected() == 2 && entry.second->role.ready(Role::game).size() == 3;
+            });
+        }));
+        for (auto& [from, node] : world.nodes) {
+            for (const auto& instance : node->role.ready(Role::game)) {
+                node->result.reset();
+                node->tasks.spawn(
+                    keep_result(node->role.call(instance.address, Measure{std::string(3'000, 'm')}), &node->result),
+                    "call");
+                CHECK(world.until([&] { return node->result.has_value(); }, 1s));
+                CHECK(node->result->value().bytes == 3'000);
+                CHECK(node->result->value().node == instance.node);
+            }
+        }
+    } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE("messages between two nodes keep their order", "[cluster][CLU-11]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    for (std::uint32_t number = 0; number < 1'000; ++number) {
+        REQUIRE(a.role.send(b.role.address(), Told{number, std::string(number % 50, 't')}));
+        if (number % 70 == 0) world.time.settle();
+    }
+    world.time.settle();
+    REQUIRE(b.told.size() == 1'000);
+    CHECK(std::is_sorted(b.told.begin(), b.told.end()));
+    CHECK(a.role.publish(Role::game, Told{5'000, {}}) == 2);
+    world.time.settle();
+    CHECK(a.told.size() == 1);
+    CHECK(b.told.back() == 5'000);
+}
+
+TEST_CASE("silence takes a link down after the timeout and it comes back by itself", "[cluster][CLU-10][NET-12]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    world.time.advance(30s);
+    REQUIRE(a.links.connected() == 1);
+    CHECK(a.heard.size() == 2);  // itself and the other, once
+
+    auto& pending = a.call_silence(b.role.address());
+    world.time.settle();
+    world.network.set_cut(addresses.at("b"), true);
+    world.time.advance(3900ms);
+    CHECK(a.sees("b"));
+    CHECK(b.sees("a"));
+    CHECK_FALSE(pending);
+    world.time.advance(3s);
+    CHECK_FALSE(a.sees("b"));
+    CHECK_FALSE(b.sees("a"));
+    CHECK(a.links.connected() == 0);
+    CHECK(b.links.connected() == 0);
+    REQUIRE(pending);
+    CHECK(pending->error().code() == Code::deadline);
+    CHECK_FALSE(a.role.send(b.role.address(), Told{1, {}}));
+
+    world.time.advance(60s);
+    CHECK(a.links.connected() == 0);
+    world.network.set_cut(addresses.at("b"), false);
+    CHECK(world.until([&] { return a.sees("b") && b.sees("a"); }, 2500ms));
+    CHECK(a.role.send(b.role.address(), Told{2, {}}));
+    world.time.settle();
+    CHECK((b.told == std::vector<std::uint32_t>{2}));
+    CHECK((a.heard.back() == std::pair<std::string, bool>{"b", true}));
+}
+
+TEST_CASE("attempts to reach a missing node become rare", "[cluster][CLU-10]") {
+    runtime::VirtualTime time;
+    runtime::VirtualLoop loop{time, "a"};
+    CountingTransport network;
+    Node node{loop, network, "a", 1, [](LinkOptions& options) { options.peers = {{"b", addresses.at("b")}}; }};
+    node.start();
+    time.advance(1s);
+    CHECK(network.times.size() >= 4);  // soon at first
+    time.advance(60s);
+    const auto before = network.times.size();
+    time.advance(60s);
+    const auto in_a_minute = network.times.size() - before;
+    CHECK(in_a_minute >= 30);  // at least every two seconds
+    CHECK(in_a_minute <= 120);
+    std::vector<runtime::Duration> waits;
+    for (std::size_t index = before + 1; index < network.times.size(); ++index) {
+        waits.push_back(network.times[index] - network.times[index - 1]);
+        CHECK(waits.back() <= 2s);
+    }
+    CHECK(std::count(waits.begin(), waits.end(), waits.front()) < 3);  // not in step with others
+    node.links.stop();
+}
+
+TEST_CASE("a node that ends is known at once and calls to it end", "[cluster][call_to_dead_node_ends][MSG-02]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    const auto address = b.role.address();
+    auto& pending = a.call_silence(address);
+    world.time.settle();
+    CHECK_FALSE(pending);
+    world.end("b");
+    REQUIRE(pending);
+    CHECK(pending->error().code() == Code::deadline);  // whether it was done is unknown
+    CHECK_FALSE(a.sees("b"));
+    a.result.reset();
+    auto& after = a.call_silence(address);
+    REQUIRE(after);
+    CHECK(after->error().code() == Code::unavailable);
+    CHECK_FALSE(a.role.send(address, Told{1, {}}));
+}
+
+TEST_CASE("a restarted node gets no message meant for its earlier run", "[cluster][fast_restart_incarnation][CLU-10]") {
+    World world;
+    // The links are dialled by the node whose name sorts first: try the restart on either end.
+    const std::string restarted = GENERATE(as<std::string>{}, "a", "b");
+    const std::string other = restarted == "a" ? "b" : "a";
+    auto& old = world.start(restarted, 1);
+    auto& stays = world.start(other, 2);
+    REQUIRE(world.until([&] { return old.sees(other) && stays.sees(restarted); }));
+    const auto old_address = old.role.address();
+    auto& pending = stays.call_silence(old_address);
+    world.time.settle();
+
+    const bool told = GENERATE(true, false);
+    CAPTURE(restarted, told);
+    told ? world.end(restarted) : world.lose(restarted);
+    const bool taken = stays.role.send(old_address, Told{1, {}});
+    CHECK(taken == !told);  // the link seems to be up
+    auto& fresh = world.start(restarted, 3);
+    static_cast<void>(stays.role.send(old_address, Told{2, {}}));
+    REQUIRE(world.until([&] { return fresh.sees(other) && stays.bus.find(fresh.role.address()) != nullptr; }));
+    CHECK(stays.bus.find(old_address) == nullptr);
+    REQUIRE(pending);
+    CHECK(pending->error().code() == Code::deadline);
+    CHECK_FALSE(stays.role.send(old_address, Told{3, {}}));
+    CHECK(stays.role.send(fresh.role.address(), Told{4, {}}));
+    world.time.advance(10s);
+    CHECK((fresh.told == std::vector<std::uint32_t>{4}));
+    CHECK(stays.links.connected() == 1);
+}
+
+TEST_CASE("a node of another cluster or with another name gets no link", "[cluster][CLU-09]") {
+    World world;
+    const auto change = GENERATE(0, 1, 2);
+    CAPTURE(change);
+    auto& a = world.start("a", 1, [&](LinkOptions& options) {
+        if (change == 0) options.cluster = "other";
+        if (change == 1) options.peers = {{"b", addresses.at("c")}, {"c", addresses.at("b")}};  // names exchanged
+    });
+    auto& b = world.start("b", 2, [&](LinkOptions& options) {
+        if (change == 2) options.peers.clear();  // does not know the other one
+    });
+    world.time.advance(20s);
+    CHECK(a.links.connected() == 0);
+    CHECK(b.links.connected() == 0);
+    CHECK_FALSE(a.sees("b"));
+    CHECK_FALSE(b.sees("a"));
+    CHECK_FALSE(a.role.send(b.role.address(), Told{1, {}}));
+    CHECK(world.counting.times.size() < 100);  // three pairs of nodes, each tried once a second or less
+}
+
+TEST_CASE("what does not speak the protocol of links is closed and harms nobody", "[cluster][CLU-10]") {
+    class Stranger final : public transport::ConnectionHandler {
+    public:
+        std::size_t on_bytes(BytesView bytes) override { return bytes.size(); }
+        void on_closed(const Error& /*why*/) override { closed = true; }
+        bool closed = false;
+    };
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    const auto bytes = GENERATE(
+        std::string{"GET / HTTP/1.1\r\n\r\n"}, std::string{"\0\0\0\0", 4}, std::string{"\4\0\0\0GSL1", 8},
+        std::string{"\x0a\0\0\0GSL1\xc1\xc1\xc1\xc1\xc1\xc1", 14}, std::string{"\xff\xff\xff\xff", 4}, std::string{});
+    CAPTURE(bytes.size());
+    Stranger stranger;
+    std::shared_ptr<transport::Connection> connection;
+    world.network.connect(world.loops[0], addresses.at("b"), 1s, [&](auto got) {
+        connection = std::move(got).value();
+        connection->start(stranger);
+        connection->output().append(as_bytes(bytes));
+    });
+    CHECK(world.until([&] { return stranger.closed; }, 8s));
+    CHECK(b.links.connected() == 1);
+    CHECK(a.sees("b"));
+    CHECK(b.sees("a"));
+    connection->close();
+}
+
+TEST_CASE("a link whose queue is full refuses messages and counts them", "[cluster][CLU-11]") {
+    World world;
+    auto& a = world.start("a", 1, [](LinkOptions& options) { options.queue_bytes_max = 1'000; });
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    world.time.settle();
+    int taken = 0;
+    for (std::uint32_t number = 0; number < 10; ++number) {
+        taken += a.role.send(b.role.address(), Told{number, std::string(400, 'q')}) ? 1 : 0;
+    }
+    CHECK(taken == 3);
+    auto& refused = a.call_silence(b.role.address());
+    REQUIRE(refused);
+    CHECK(refused->error().code() == Code::unavailable);
+    CHECK_THAT(a.metrics.to_prometheus_text(), Catch::Contains("gameserver_link_refused_total 8"));
+    world.time.settle();
+    CHECK((b.told == std::vector<std::uint32_t>{0, 1, 2}));
+    CHECK(a.role.send(b.role.address(), Told{11, {}}));
+    world.time.settle();
+    CHECK(b.told.back() == 11);
+    CHECK(a.links.connected() == 1);
+}
+
+TEST_CASE("answers pass a full queue so that no caller is left without one", "[cluster][CLU-11]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2, [](LinkOptions& options) { options.queue_bytes_max = 0; });
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    std::array<std::optional<Result<Length>>, 3> results;
+    for (auto& result : results)
+        a.tasks.spawn(keep_result(a.role.call(b.role.address(), Measure{"x"}), &result), "call");
+    const auto answered = [&] {
+        return std::all_of(results.begin(), results.end(), [](const auto& result) { return result.has_value(); });
+    };
+    REQUIRE(world.until(answered, 1s));
+    for (auto& result : results) CHECK(result->value().bytes == 1);
+}
+
+TEST_CASE("a role that changes its announcement is heard on every node", "[cluster][CLU-02][CLU-03]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    b.role.announce(true, 17, "127.0.0.1:9");
+    world.time.settle();
+    REQUIRE(a.bus.find(b.role.address()) != nullptr);
+    CHECK(a.bus.find(b.role.address())->state.load == 17);
+    CHECK(a.bus.find(b.role.address())->state.endpoint == "127.0.0.1:9");
+    b.role.announce(false, 0, {});
+    world.time.settle();
+    CHECK_FALSE(a.sees("b"));
+    CHECK((a.heard.back() == std::pair<std::string, bool>{"b", false}));
+    CHECK(a.links.connected() == 1);
+}
+
+TEST_CASE("a command that the other node does not have ends a call at once", "[cluster][CLU-11]") {
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    auto& no_role = a.call_silence({Incarnation{2}, Role::center});
+    CHECK(world.until([&] { return no_role.has_value(); }, 1s));
+    CHECK(no_role->error().code() == Code::unavailable);
+}
+
+TEST_CASE("a single node needs no links", "[cluster][CLU-08]") {
+    World world;
+    auto& a = world.start("a", 1, [](LinkOptions& options) {
+        options.listen.clear();
+        options.peers.clear();
+    });
+    world.time.advance(10s);
+    CHECK(a.sees("a"));
+    CHECK(a.links.address().empty());
+    CHECK(a.role.send(a.role.address(), Told{1, {}}));
+    world.time.settle();
+    CHECK(a.told.size() == 1);
+}
+
+TEST_CASE("a port of links that is taken is said with the name of the node", "[cluster][CLU-09]") {
+    World world;
+    world.start("a", 1);
+    runtime::VirtualLoop loop{world.time, "second"};
+    Node second{loop, world.network, "a", 2, {}};
+    const auto started = second.links.start();
+    REQUIRE_FALSE(started);
+    CHECK_THAT(started.error().message(), Catch::Contains("node a") && Catch::Contains("7100"));
+}
+
+}  // namespace
+}  // namespace gs::cluster::links_test

@@ -1,0 +1,129 @@
+// The worked example of docs/protocol.md, made again by the code and compared byte by byte: the page cannot go stale.
+// A block there is opened by ```hex and a name; what follows a semicolon is for the reader.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "wire/message.hpp"
+#include "wire/system.hpp"
+
+using namespace gs;
+
+namespace {
+
+// The shapes of modules/echo and modules/chat, which stand above this folder.
+struct Echo {
+    std::string text;
+    FIELDS(text)
+};
+struct Line {
+    std::uint64_t number = 0;
+    PlayerId from{};
+    std::string text;
+    FIELDS(number, from, text)
+};
+struct Said {
+    std::string channel;
+    Line line;
+    FIELDS(channel, line)
+};
+constexpr Command echo_command = 1000, said_command = 1204;
+
+std::string page() {
+    std::ifstream in{std::string{GS_SOURCE_DIR} + "/docs/protocol.md"};
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+std::string hex_of(BytesView bytes) {
+    std::string text;
+    for (const auto byte : bytes) text += fmt::format("{:02x}", byte);
+    return text;
+}
+
+/// The bytes of a block, without spaces and remarks.
+std::string documented(const std::string& name) {
+    const auto text = page();
+    const auto opening = "```hex " + name + "\n";
+    const auto begin = text.find(opening);
+    if (begin == std::string::npos) return "docs/protocol.md has no block " + name;
+    std::istringstream lines{
+        text.substr(begin + opening.size(), text.find("```", begin + opening.size()) - begin - opening.size())};
+    std::string hex;
+    for (std::string line; std::getline(lines, line);) {
+        line.resize(std::min(line.size(), line.find(';')));
+        std::copy_if(line.begin(), line.end(), std::back_inserter(hex), [](char letter) { return letter != ' '; });
+    }
+    return hex;
+}
+
+template <class Body>
+std::string framed(const wire::Header& header, const Body& body) {
+    Buffer out;
+    wire::write_framed(out, header, body);
+    return hex_of(out);
+}
+
+template <class Hello>
+std::string hello(const Hello& message) {
+    Buffer out;
+    wire::write_hello(out, message);
+    return hex_of(out);
+}
+
+}  // namespace
+
+TEST_CASE("docs/protocol.md shows the hello of both sides as they are", "[wire][docs]") {
+    wire::ClientHello client;
+    client.client_version = "demo 1.0";
+    CHECK(documented("client-hello") == hello(client));
+
+    wire::ServerHello server;
+    server.heartbeat_ms = 15'000;
+    server.frame_bytes_max = 16'384;
+    CHECK(documented("server-hello") == hello(server));
+
+    wire::ServerHello refused;
+    refused.code = Code::invalid;
+    refused.message = "no";
+    CHECK(documented("server-hello-refused") == hello(refused));
+}
+
+TEST_CASE("docs/protocol.md shows enter and its reply as they are", "[wire][docs]") {
+    CHECK(documented("enter") == framed({wire::Kind::request, false, 1, 1}, wire::Enter{"TOKEN"}));
+    CHECK(documented("entered") ==
+          framed({wire::Kind::reply, false, 1, 1}, wire::Entered{PlayerId{7}, 1'795'296'830'000}));
+}
+
+TEST_CASE("docs/protocol.md shows requests replies pushes and errors as they are", "[wire][docs]") {
+    CHECK(documented("echo-request") == framed({wire::Kind::request, false, echo_command, 2}, Echo{"hello"}));
+    CHECK(documented("echo-reply") == framed({wire::Kind::reply, false, echo_command, 2}, Echo{"hello"}));
+    CHECK(documented("said-push") ==
+          framed({wire::Kind::push, false, said_command, 0}, Said{"lobby", {3, PlayerId{7}, "hi"}}));
+
+    Buffer error;
+    const auto begin = wire::begin_frame(error);
+    wire::write_error(error, 999, 300, Code::unknown_command, "unknown");
+    wire::finish_frame(error, begin);
+    CHECK(documented("error-reply") == hex_of(error));
+}
+
+TEST_CASE("docs/protocol.md shows the control messages as they are", "[wire][docs]") {
+    CHECK(documented("ping") == framed({wire::Kind::control, false, 2, 0}, wire::Ping{1'000'000, 750}));
+    CHECK(documented("pong") == framed({wire::Kind::control, false, 3, 0}, wire::Pong{1'000'000}));
+    CHECK(documented("close") ==
+          framed({wire::Kind::control, false, 4, 0}, wire::Close{Code::fenced, "elsewhere", false}));
+}
+
+TEST_CASE("docs/protocol.md lists every error code with its number", "[wire][docs]") {
+    const auto text = page();
+    for (std::uint8_t number = 0; to_string(static_cast<Code>(number)) != "unknown"; ++number) {
+        const auto row = fmt::format("| {} | `{}` |", number, to_string(static_cast<Code>(number)));
+        CAPTURE(row);
+        CHECK(text.find(row) != std::string::npos);
+    }
+}

@@ -1,0 +1,42 @@
+#pragma once
+// A node with every role on a real loop and real sockets, on free ports of the loopback, for tests of what virtual time
+// cannot show. Owner: the test. Loop: its own thread; ask from the test's.
+#include <future>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "app/node.hpp"
+#include "runtime/asio_loop.hpp"
+#include "tests/scenarios/cluster.hpp"
+
+namespace gs::scenarios {
+
+class RealNode {
+public:
+    /// Runs once it is ready.
+    explicit RealNode(const std::map<std::string, SettingScalar>& settings = {});
+    ~RealNode();
+    RealNode(const RealNode&) = delete;
+    RealNode& operator=(const RealNode&) = delete;
+
+    [[nodiscard]] std::string login_url(const std::string& path) const { return "http://" + login_ + path; }
+    [[nodiscard]] const std::string& gateway() const { return gateway_; }
+    [[nodiscard]] double metric(const std::string& series) { return read_metric(node_->metrics(), series); }
+
+private:
+    void wait_ready();
+
+    SettingsTree tree_;
+    std::unique_ptr<transport::Transport> transport_;
+    runtime::BlockingPool pool_{{2, 64}};
+    runtime::AsioLoop loop_{"test", 1};
+    std::unique_ptr<app::Node> node_;
+    std::promise<void> ready_;
+    std::optional<Error> failure_;
+    std::string login_, gateway_;
+    log::Level log_level_before_;
+    std::thread thread_;
+};
+
+}  // namespace gs::scenarios

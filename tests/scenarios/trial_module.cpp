@@ -1,0 +1,81 @@
+#include "tests/scenarios/trial_module.hpp"
+
+namespace gs::scenarios {
+
+bool trial_leave_fails = false;
+
+class Trial final : public Module {
+public:
+    explicit Trial(ModuleContext& context) : context_{context} {
+        context.component<Wallet>();
+        context.component<QuickNote>();
+        context.component<PeriodicNote>();
+        context.component<LeaveNote>();
+        context.on(&Trial::deposit, this);
+        context.on(&Trial::deposit_and_fail, this);
+        context.on(&Trial::deposit_and_fail_late, this);
+        context.on(&Trial::count, this);
+        context.on(&Trial::write_notes, this);
+        context.on(&Trial::read_notes, this);
+        context.on(&Trial::wait, this);
+        context.on(&Trial::tell_players, this);
+        context.on(&Trial::tell_all, this);
+        context.on_leave([](Player&) {
+            if (trial_leave_fails) throw Error{Code::internal, "the leave hook of a test"};
+        });
+    }
+
+private:
+    Gold deposit(Player& player, const Deposit& request) {
+        auto& wallet = player.edit<Wallet>();
+        wallet.gold += request.gold;
+        if (request.tell_all) context_.push_all(Told{fmt::format("{} has {}", player.id(), wallet.gold)});
+        return {wallet.gold};
+    }
+
+    Gold deposit_and_fail(Player& player, const FailingDeposit& request) {
+        deposit(player, {request.gold, true});
+        throw Error{Code::forbidden, "the deposit of a test fails"};
+    }
+
+    Task<Gold> deposit_and_fail_late(Player& player, LateFailingDeposit request) {
+        deposit(player, {request.gold, true});
+        co_await sleep(context_.loop(), std::chrono::milliseconds{100});
+        throw Error{Code::forbidden, "the deposit of a test fails late"};
+        co_return Gold{};
+    }
+
+    Gold count(Player& player, const CountGold& /*request*/) { return {player.get<Wallet>().gold}; }
+
+    Done write_notes(Player& player, const WriteNotes& request) {
+        if (!request.quick.empty()) player.edit<QuickNote>().text = request.quick;
+        if (!request.periodic.empty()) player.edit<PeriodicNote>().text = request.periodic;
+        if (!request.leave.empty()) player.edit<LeaveNote>().text = request.leave;
+        return {};
+    }
+
+    Notes read_notes(Player& player, const ReadNotes& /*request*/) {
+        return {player.get<QuickNote>().text, player.get<PeriodicNote>().text, player.get<LeaveNote>().text};
+    }
+
+    Task<Done> wait(Player& /*player*/, Wait request) {
+        co_await sleep(context_.loop(), std::chrono::milliseconds{request.milliseconds});
+        co_return Done{};
+    }
+
+    Done tell_players(Player& /*player*/, const TellPlayers& request) {
+        context_.push(request.players, Told{request.text});
+        return {};
+    }
+
+    Done tell_all(Player& /*player*/, const TellAll& request) {
+        context_.push_all(Told{request.text});
+        return {};
+    }
+
+    ModuleContext& context_;
+};
+
+}  // namespace gs::scenarios
+
+GS_MODULE(trial, gs::scenarios::Trial)
