@@ -13,6 +13,7 @@ struct Term {
 
 /// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
 constexpr unsigned epoch_bits_in_term = 40;
+constexpr auto attach_patience = std::chrono::seconds{8};  // a gateway waits 10 s
 
 }  // namespace
 
@@ -34,8 +35,6 @@ Center::Center(RoleContext& context)
         [this](const cluster::Envelope& envelope, const session::Detached& note) { detach(note, envelope.from); });
     bus_.on<session::Unloaded>(
         [this](const cluster::Envelope& envelope, const session::Unloaded& note) { unload(note, envelope.from); });
-    bus_.on<session::CountOnline>(
-        [this](const cluster::Envelope&, const session::CountOnline&) { return session::Online{online_}; });
     bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { relay_to_player(envelope); });
     bus_.on<session::ChannelJoin>(
         [this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
@@ -50,6 +49,7 @@ Center::Center(RoleContext& context)
 }
 
 runtime::Task<> Center::start() {
+    report();  // not ready, but those with news can reach it
     co_await bus_.wait_for(Role::storage);
     co_await take_term();
     // Links come up within moments; who they bring is asked before anyone is placed twice.
@@ -59,7 +59,19 @@ runtime::Task<> Center::start() {
     ready_ = true;
     report();
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
-    timers_.every("channels", std::chrono::seconds{1}, [this] { tasks_.spawn(channels_.save(), "save channels"); });
+    timers_.every("channels", std::chrono::seconds{1}, [this] {
+        if (!saving_) tasks_.spawn(save_channels(), "save channels");
+    });
+}
+
+runtime::Task<> Center::save_channels() {
+    saving_ = true;
+    try {
+        co_await channels_.save();
+    } catch (const Error& error) {
+        log::warn("channels are saved later: {}", error.message());
+    }
+    saving_ = false;
 }
 
 runtime::Task<> Center::stop() {
@@ -109,7 +121,12 @@ RoleAddress Center::choose_game() const {
 }
 
 runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attach request) {
+    const auto began = loop_.now();
     while (learning_ > 0 || !ready_) co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+    // The gateway has given up by then: an epoch that is granted now would be nobody's.
+    if (loop_.now() - began > attach_patience) {
+        throw Error{Code::unavailable, "logins wait for the center; try again in a moment"};
+    }
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
     const auto game = known ? place->second.game : choose_game();
@@ -172,6 +189,8 @@ void Center::on_instance(const cluster::Instance& instance, bool up) {
     const auto role = instance.address.role;
     if (role != Role::gateway && role != Role::game) return;
     if (!up) {
+        // A game that only stops still saves: its players are its own until it unloads them or is lost.
+        if (role == Role::game && bus_.bus().find(instance.address) != nullptr) return;
         forget(instance.address);
     } else {
         ++learning_;

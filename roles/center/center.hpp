@@ -35,6 +35,7 @@ private:
     void forget(RoleAddress gone);
     [[nodiscard]] RoleAddress choose_game() const;
     runtime::Task<> take_term();
+    runtime::Task<> save_channels();
     void report();
 
     runtime::Loop& loop_;
@@ -46,7 +47,7 @@ private:
     std::map<RoleAddress, std::uint32_t> placed_;  // on each game, since its last report
     std::uint64_t term_ = 0, granted_ = 0;
     std::size_t learning_ = 0, online_ = 0;
-    bool ready_ = false;
+    bool ready_ = false, saving_ = false;
     Gauge& online_gauge_;
     Counter& takeovers_;
     Counter& gone_;

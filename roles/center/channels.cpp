@@ -10,6 +10,8 @@ constexpr std::uint64_t reserve_block = 1000;
 constexpr std::size_t channels_max = 100'000;
 constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint32_t keep_max = 500;
+constexpr std::size_t waiting_max = 10'000;
+constexpr std::size_t channels_per_player_max = 100;
 
 /// The line with its number set: a line is an array whose first element is the number.
 Binary numbered(const Binary& line, std::uint64_t number) {
@@ -59,7 +61,13 @@ Channels::Channel& Channels::find_or_create(const std::string& name) {
     return channels_[name];
 }
 
-runtime::Task<> Channels::prepare(std::string name) {
+Channels::Channel& Channels::find_for_work(const std::string& name) {
+    auto& channel = find_or_create(name);
+    if (channel.mailbox.waiting() >= waiting_max) throw Error{Code::busy, "channel \"{}\" waits for storage", name};
+    return channel;
+}
+
+runtime::Task<> Channels::load(std::string name) {
     auto& channel = channels_.at(name);
     if (!channel.loaded) {
         auto record = co_await persistence_.read_record(std::string{record_space}, name);
@@ -70,7 +78,6 @@ runtime::Task<> Channels::prepare(std::string name) {
         channel.last = channel.reserved = saved.reserved;
         channel.loaded = true;
     }
-    if (channel.last == channel.reserved) co_await write(name, channel.reserved + reserve_block);
 }
 
 runtime::Task<> Channels::write(std::string name, std::uint64_t reserved) {
@@ -93,11 +100,15 @@ runtime::Task<> Channels::write(std::string name, std::uint64_t reserved) {
 }
 
 runtime::Task<session::ChannelJoined> Channels::join(session::ChannelJoin request) {
-    auto& channel = find_or_create(request.channel);
+    auto& channel = find_for_work(request.channel);
+    const auto joined_already = memberships_.find(request.player);
+    if (joined_already != memberships_.end() && joined_already->second >= channels_per_player_max) {
+        throw Error{Code::limited, "a player can be in {} channels at once", channels_per_player_max};
+    }
     co_await channel.mailbox.turn();
     const Turn turn{*this, request.channel};
-    co_await prepare(request.channel);
-    channel.members[request.gateway].insert(request.player);
+    co_await load(request.channel);
+    add_member(request.channel, request.gateway, request.player);
     session::ChannelMember member;
     member.channel = request.channel;
     member.player = request.player;
@@ -116,10 +127,14 @@ Done Channels::leave(const session::ChannelLeave& request) {
 }
 
 runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend request) {
-    auto& channel = find_or_create(request.channel);
+    const auto began = loop_.now();
+    auto& channel = find_for_work(request.channel);
     co_await channel.mailbox.turn();
     const Turn turn{*this, request.channel};
-    co_await prepare(request.channel);
+    // A line that is appended after its caller has given up would come twice when the caller says it again.
+    if (loop_.now() - began > cluster::default_deadline) throw Error{Code::deadline, "the caller has given up"};
+    co_await load(request.channel);
+    if (channel.last == channel.reserved) co_await write(request.channel, channel.reserved + reserve_block);
     const auto number = channel.last + 1;
     auto line = numbered(request.line, number);
     channel.last = number;
@@ -147,7 +162,7 @@ runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend 
 }
 
 void Channels::add_member(const std::string& channel, RoleAddress gateway, PlayerId player) {
-    channels_[channel].members[gateway].insert(player);
+    if (channels_[channel].members[gateway].insert(player).second) ++memberships_[player];
 }
 
 void Channels::remove_member(const std::string& channel, RoleAddress gateway, PlayerId player) {
@@ -155,13 +170,23 @@ void Channels::remove_member(const std::string& channel, RoleAddress gateway, Pl
     if (place == channels_.end()) return;
     const auto there = place->second.members.find(gateway);
     if (there == place->second.members.end()) return;
-    there->second.erase(player);
+    if (there->second.erase(player) > 0) left_one(player);
     if (there->second.empty()) place->second.members.erase(there);
     forget_if_unused(channel);
 }
 
+void Channels::left_one(PlayerId player) {
+    const auto count = memberships_.find(player);
+    if (count != memberships_.end() && --count->second == 0) memberships_.erase(count);
+}
+
 void Channels::remove_gateway(RoleAddress gateway) {
-    for (auto& [name, channel] : channels_) channel.members.erase(gateway);
+    for (auto& [name, channel] : channels_) {
+        const auto there = channel.members.find(gateway);
+        if (there == channel.members.end()) continue;
+        for (const auto player : there->second) left_one(player);
+        channel.members.erase(there);
+    }
     for (auto place = channels_.begin(); place != channels_.end();) {
         const auto name = (place++)->first;
         forget_if_unused(name);

@@ -52,15 +52,19 @@ private:
     };
 
     Channel& find_or_create(const std::string& name);
-    /// Loads the channel and sees that a next number is reserved. With its turn taken.
-    runtime::Task<> prepare(std::string name);
+    /// Errors: busy, too many wait for their turn.
+    Channel& find_for_work(const std::string& name);
+    /// With its turn taken.
+    runtime::Task<> load(std::string name);
     runtime::Task<> write(std::string name, std::uint64_t reserved);
+    void left_one(PlayerId player);
     void forget_if_unused(const std::string& name);
 
     cluster::RoleBus bus_;
     entity::Persistence& persistence_;
     runtime::Loop& loop_;
     std::map<std::string, Channel> channels_;
+    std::map<PlayerId, std::size_t> memberships_;  // how many channels each player is in
     Counter& lines_;
 };
 

@@ -41,7 +41,7 @@ Game::Game(RoleContext& context)
     }
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
     bus_.on<session::EnterGame>(
-        [this](RoleAddress from, session::EnterGame request) { return enter(from, std::move(request)); });
+        [this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on<session::LeaveGame>(
         [this](const cluster::Envelope&, const session::LeaveGame& note) { on_leave(note.player, note.epoch); });
     bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) {
@@ -114,23 +114,24 @@ void Game::on_client(const cluster::Envelope& envelope) {
         gone_.add();
         return;
     }
+    const Sender sender{player->gateway(), player->connection()};
     if (player->mailbox().try_begin()) {
-        begin_message(*player, envelope.body);
+        begin_message(*player, sender, envelope.body);
     } else if (player->mailbox().full()) {
         refused_busy_.add();
         const auto message = wire::parse_message(envelope.body);
-        send_error(*player, message.header,
+        send_error(*player, sender, message.header,
                    {Code::busy, "{} requests of this player wait already", entity::Mailbox::waiting_max});
     } else {
         Buffer raw;
         raw.append(envelope.body);
-        player->mailbox().wait([this, player, raw = std::move(raw)] { begin_message(*player, raw); });
+        player->mailbox().wait([this, player, sender, raw = std::move(raw)] { begin_message(*player, sender, raw); });
     }
 }
 
-void Game::begin_message(Player& player, BytesView raw) {
+void Game::begin_message(Player& player, const Sender& sender, BytesView raw) {
     const auto message = wire::parse_message(raw);
-    Running running{message.header, nullptr, loop_.now()};
+    Running running{message.header, sender, nullptr, loop_.now()};
     const auto number = message.header.command;
     if (!player.is_loaded()) {  // lost to a newer owner while this waited; the last one that waited drops the player
         drop(player);
@@ -141,7 +142,7 @@ void Game::begin_message(Player& player, BytesView raw) {
         return;
     }
     if (number >= commands_.size() || commands_[number] == nullptr) {
-        send_error(player, message.header,
+        send_error(player, sender, message.header,
                    {Code::unknown_command, "no module of this server handles command {}", number});
         player.mailbox().done();
         return;
@@ -163,7 +164,6 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
             auto reply = std::make_unique<Buffer>();
             wire::write_header(*reply, {wire::Kind::reply, false, running.header.command, running.header.request_id});
             auto task = handler.start(player, body, *reply);
-            // Its first stretch runs inside spawn; later ones are in the loop's lag.
             tasks_.spawn(run_coroutine(player, running, std::move(task), std::move(reply)), handler.name.data());
             return;
         }
@@ -218,8 +218,7 @@ void Game::end_message(Player& player, const Running& running, Buffer& reply) {
         return;
     }
     turn.keep(false);
-    bus_.send_raw(player.gateway(), session::relay_to_client, static_cast<std::uint64_t>(player.id()),
-                  static_cast<std::uint64_t>(player.connection()), reply);
+    send_reply(player, running.sender, reply);
     const auto took = finish_turn(player, running);
     if (!running.command->handler->is_coroutine) warn_if_slow(player, running, took);
 }
@@ -243,15 +242,14 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
             co_return;
     }
     turn.keep(true);
-    bus_.send_raw(player.gateway(), session::relay_to_client, static_cast<std::uint64_t>(player.id()),
-                  static_cast<std::uint64_t>(player.connection()), *reply);
+    send_reply(player, running.sender, *reply);
     finish_turn(player, running);
 }
 
 void Game::fail_message(Player& player, const Running& running, const Error& error) {
     failed_.add();
     player.turn_in_progress()->undo();
-    send_error(player, running.header, error);
+    send_error(player, running.sender, running.header, error);
     finish_turn(player, running);
 }
 
@@ -267,12 +265,16 @@ runtime::Duration Game::finish_turn(Player& player, const Running& running) {
     return took;
 }
 
-void Game::send_error(Player& player, const wire::Header& header, const Error& error) {
+void Game::send_reply(const Player& player, const Sender& sender, BytesView reply) {
+    bus_.send_raw(sender.gateway, session::relay_to_client, static_cast<std::uint64_t>(player.id()),
+                  static_cast<std::uint64_t>(sender.connection), reply);
+}
+
+void Game::send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error) {
     if (header.kind != wire::Kind::request) return;
     Buffer reply;
     wire::write_error(reply, header.command, header.request_id, error.code(), error.message());
-    bus_.send_raw(player.gateway(), session::relay_to_client, static_cast<std::uint64_t>(player.id()),
-                  static_cast<std::uint64_t>(player.connection()), reply);
+    send_reply(player, sender, reply);
 }
 
 // --- players ---------------------------------------------------------------------------------------------------------
@@ -298,6 +300,11 @@ Task<Done> Game::enter(RoleAddress from, session::EnterGame request) {
     try {
         if (!player.is_loaded()) co_await load(player);
         for (const auto& hook : enter_hooks_) run_hook(player, hook);
+        const bool owner = co_await save_confirmed(player);
+        if (!owner) {
+            player.set_loaded(false);
+            throw Error{Code::fenced, "another game server took player {} over", player.id()};
+        }
     } catch (const Error& error) {
         failure = error;
     } catch (const std::exception& error) {
@@ -369,6 +376,12 @@ Task<> Game::leave(Player& player) {
     drop(player);
 }
 
+/// Only when something waits that nobody may see before it is durable.
+Task<bool> Game::save_confirmed(Player& player) {
+    if (!player.unsaved_real_time()) co_return true;
+    co_return co_await save(player);
+}
+
 Task<bool> Game::save(Player& player) {
     if (!player.unsaved()) co_return true;
     storage::Commit commit;
@@ -399,8 +412,15 @@ void Game::save_due() {
         auto& player = *players_.find(id);
         const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_tick_) %
                                                         static_cast<std::uint64_t>(ticks)) == 0;
-        if (!(player.unsaved_real_time() || (its_turn && player.unsaved()))) continue;
-        if (player.mailbox().try_begin()) tasks_.spawn(save_in_background(player), "save");
+        const bool due = its_turn || save_late_.contains(id);
+        if (!(player.unsaved_real_time() || (due && player.unsaved()))) continue;
+        // One whose turn is taken right now is due again at the next tick.
+        if (!player.mailbox().try_begin()) {
+            save_late_.insert(id);
+            continue;
+        }
+        save_late_.erase(id);
+        tasks_.spawn(save_in_background(player), "save");
     }
 }
 
@@ -431,6 +451,7 @@ void Game::drop(Player& player) {
             return;
         }
         players_.erase(id);
+        save_late_.erase(id);
         players_gauge_.set(static_cast<std::int64_t>(players_.size()));
     });
 }

@@ -3,6 +3,7 @@
 // The life of a message: on_client -> begin_message -> handler -> end_message -> (commit) -> release.
 #include <map>
 #include <memory>
+#include <set>
 
 #include "api/module.hpp"
 #include "api/role.hpp"
@@ -33,16 +34,22 @@ private:
         Histogram* seconds;
         std::string module;
     };
+    /// The connection a message came from: its reply goes there, and nowhere when the player has a newer one by then.
+    struct Sender {
+        RoleAddress gateway;
+        ConnectionEpoch connection{};
+    };
     /// What end_message needs to know of a message that is in its turn.
     struct Running {
         wire::Header header;
+        Sender sender;
         const BoundCommand* command = nullptr;
         runtime::Time began{};
     };
 
     // --- messages of clients
     void on_client(const cluster::Envelope& envelope);
-    void begin_message(Player& player, BytesView raw);
+    void begin_message(Player& player, const Sender& sender, BytesView raw);
     void run_plain(Player& player, const Running& running, BytesView body);
     Task<> run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply);
     void end_message(Player& player, const Running& running, Buffer& reply);
@@ -51,7 +58,8 @@ private:
     /// Returns how long the message took from its beginning.
     runtime::Duration finish_turn(Player& player, const Running& running);
     void warn_if_slow(const Player& player, const Running& running, runtime::Duration took);
-    void send_error(Player& player, const wire::Header& header, const Error& error);
+    void send_reply(const Player& player, const Sender& sender, BytesView reply);
+    void send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error);
 
     // --- players
     Task<Done> enter(RoleAddress from, session::EnterGame request);
@@ -61,6 +69,7 @@ private:
     Task<> leave(Player& player);
     /// Saves what is unsaved; false when this role is not the owner any more. Inside a turn of the player.
     Task<bool> save(Player& player);
+    Task<bool> save_confirmed(Player& player);
     Task<> save_in_background(Player& player);
     void drop_fenced(Player& player);
     void drop(Player& player);
@@ -100,6 +109,7 @@ private:
     Buffer reply_;
     bool ready_ = false, stopping_ = false;
     std::uint32_t save_tick_ = 0;
+    std::set<PlayerId> save_late_;
 
     Gauge& players_gauge_;
     Counter& gone_;

@@ -53,6 +53,7 @@ std::size_t Client::on_bytes(BytesView bytes) {
     } else if (partial_ == 0) {
         partial_ = gateway_.second();
     }
+    check_queue();  // answers to pings and refusals count too
     return taken;
 }
 

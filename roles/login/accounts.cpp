@@ -8,7 +8,7 @@ namespace gs::login {
 
 namespace {
 
-constexpr std::size_t name_bytes_min = 3, name_bytes_max = 32;
+constexpr std::size_t name_bytes_min = 3;
 constexpr std::size_t password_bytes_min = 8;
 constexpr std::uint64_t id_block = 100;
 constexpr auto storage_patience = std::chrono::seconds{5};
@@ -23,9 +23,9 @@ void check_name(const std::string& name) {
         return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
                (letter >= 'A' && letter <= 'Z') || letter == '_' || letter == '-' || letter == '.';
     });
-    if (name.size() < name_bytes_min || name.size() > name_bytes_max || !allowed) {
+    if (name.size() < name_bytes_min || name.size() > account_name_bytes_max || !allowed) {
         throw Error{Code::invalid, "an account name has {} to {} letters, digits, dots, dashes or underscores",
-                    name_bytes_min, name_bytes_max};
+                    name_bytes_min, account_name_bytes_max};
     }
 }
 

@@ -8,6 +8,8 @@
 
 namespace gs::login {
 
+inline constexpr std::size_t account_name_bytes_max = 32;
+
 struct Account {
     PlayerId player{};
     std::string name;  ///< as it was written at registration; empty for guests

@@ -111,6 +111,15 @@ void TryLimit::failed(const std::string& who, runtime::Time now) {
     order_.emplace_back(now, who);
 }
 
+void TryLimit::forgive(const std::string& who) {
+    const auto last =
+        std::find_if(order_.rbegin(), order_.rend(), [&](const auto& entry) { return entry.second == who; });
+    if (last == order_.rend()) return;
+    order_.erase(std::next(last).base());
+    const auto count = counts_.find(who);
+    if (--count->second == 0) counts_.erase(count);
+}
+
 Login::Login(RoleContext& context)
     : loop_{context.loop},
       bus_{context.bus},
@@ -122,7 +131,11 @@ Login::Login(RoleContext& context)
       by_account_{settings_.tries_per_account_max, std::chrono::minutes{1}},
       by_address_{settings_.tries_per_address_max, std::chrono::minutes{10}},
       granted_{context.metrics.counter("gameserver_logins_total", "tokens granted")},
-      refused_{context.metrics.counter("gameserver_logins_refused_total", "login requests that ended with an error")} {}
+      refused_{context.metrics.counter("gameserver_logins_refused_total", "login requests that ended with an error")} {
+    bus_.watch([this](const cluster::Instance& instance, bool /*up*/) {
+        if (started_ && instance.address.role == Role::gateway) report();
+    });
+}
 
 runtime::Task<> Login::start() {
     const auto file = std::filesystem::path{settings_.private_key_file}.is_absolute()
@@ -151,10 +164,15 @@ runtime::Task<> Login::start() {
         settings_.http_address = fmt::format("{}:{}", address.host, server_->port());
         log::info("login listens on http://{}", settings_.http_address);
     }
-    bus_.announce(true, 0, settings_.http_address);
+    started_ = true;
+    report();
 }
 
+/// Ready when there is a gateway to send players to; without one each login is refused.
+void Login::report() { bus_.announce(!bus_.ready(Role::gateway).empty(), 0, settings_.http_address); }
+
 runtime::Task<> Login::stop() {
+    started_ = false;
     bus_.announce(false, 0, settings_.http_address);
     server_.reset();
     co_return;
@@ -167,9 +185,13 @@ void Login::route(const char* method, const char* path, Answer handler) {
     });
 }
 
+runtime::Task<http::HttpResponse> Login::call(Answer handler, Exchange exchange) {
+    return (this->*handler)(std::move(exchange));
+}
+
 runtime::Task<> Login::answer(Answer handler, Exchange exchange) {
     try {
-        auto response = co_await (this->*handler)(exchange);
+        auto response = co_await call(handler, exchange);
         exchange->reply(std::move(response));
     } catch (const Error& error) {
         refused_.add();
@@ -212,23 +234,28 @@ runtime::Task<http::HttpResponse> Login::register_account(Exchange exchange) {
 
 runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
     auto request = read_body<PasswordRequest>(exchange->request());
+    if (request.name.size() > account_name_bytes_max) {
+        throw Error{Code::unauthenticated, "the name or the password is wrong"};
+    }
     const auto name = fold(request.name);
     const auto address = exchange->request().remote_address;
     by_account_.check(name, loop_.now());
     by_address_.check(address, loop_.now());
+    // Counted before the wait, so that many guesses at once do not all pass; forgiven when it was none.
+    by_account_.failed(name, loop_.now());
+    by_address_.failed(address, loop_.now());
     Account account;
-    bool wrong = false;
+    Error failure{Code::ok, ""};
     try {
         account = co_await accounts_.authenticate(std::move(request.name), std::move(request.password));
     } catch (const Error& error) {
-        wrong = error.code() == Code::unauthenticated;
-        if (!wrong) throw;
+        failure = error;
     }
-    if (wrong) {
-        by_account_.failed(name, loop_.now());
-        by_address_.failed(address, loop_.now());
-        throw Error{Code::unauthenticated, "the name or the password is wrong"};
+    if (failure.code() != Code::unauthenticated) {
+        by_account_.forgive(name);
+        by_address_.forgive(address);
     }
+    if (failure.code() != Code::ok) throw Error{failure};
     co_return grant(account, {});
 }
 

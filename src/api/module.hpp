@@ -78,7 +78,8 @@ public:
     void component() {
         host_.add_component(entity::component_type<T>());
     }
-    /// Called in a turn of the player: each time a client enters, and before the player is saved and dropped.
+    /// Called in a turn of the player: each time a client enters, and before the player is saved and dropped. Changes of
+    /// an enter hook are durable before the client is in; its pushes do not wait for that.
     void on_enter(std::function<void(Player&)> hook) { host_.add_enter_hook(std::move(hook)); }
     void on_leave(std::function<void(Player&)> hook) { host_.add_leave_hook(std::move(hook)); }
 
@@ -113,7 +114,11 @@ public:
     /// Another player's component as it was saved last, or as it is when that player is here.
     template <entity::Component T>
     [[nodiscard]] Task<T> look_up(PlayerId player) {
-        if (auto* present = host_.find(player)) co_return present->get<T>();
+        if (auto* present = host_.find(player)) {
+            const auto* turn = entity::Turn::current();
+            if (turn != nullptr && turn->is_of(*present)) co_return present->get<T>();
+            co_return present->committed<T>();
+        }
         auto json = co_await host_.read_component(player, std::string{entity::component_type<T>().name});
         if (!json) co_return T{};
         co_return from_json<T>(*json).value();

@@ -56,9 +56,11 @@ void add_bot_flags(CLI::App& app, Flags& flags) {
     auto& bots = flags.bots;
     std::string scenarios = "one of";
     for (const auto& [name, meaning] : bots::scenario_list()) scenarios += fmt::format("\n  {}: {}", name, meaning);
-    app.add_option("--count", bots.count, "how many bots")->capture_default_str();
+    app.add_option("--count", bots.count, "how many bots")->check(CLI::Range(1, 10'000'000))->capture_default_str();
     app.add_option("--scenario", bots.scenario, scenarios)->capture_default_str();
-    app.add_option("--seconds", flags.seconds, "how long they play")->capture_default_str();
+    app.add_option("--seconds", flags.seconds, "how long they play")
+        ->check(CLI::Range(0.0, 1e6))
+        ->capture_default_str();
     app.add_option("--login", bots.login, "the address of the login role")->capture_default_str();
     app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")
         ->capture_default_str();

@@ -30,6 +30,7 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     group_.self = Incarnation{world_.incarnation};
     group_.node = settings_.name;
     group_.serialise_local = settings_.serialise_local;
+    group_.log_calls = settings_.log_calls;
     for (std::size_t index = 0; index < world_.loops.size(); ++index) {
         buses_.push_back(std::make_unique<cluster::Bus>(group_, *world_.loops[index], index, metrics_));
         group_.buses.push_back(buses_.back().get());
@@ -97,6 +98,9 @@ runtime::Task<> Node::start_role(Running& role) {
         co_await role.actor->start();
     } catch (const Error& error) {
         world_.loops.front()->post([this, error] { on_failed_(error); });
+    } catch (const std::exception& error) {
+        const Error fault{Code::internal, "role {} cannot start: {}", role.role, error.what()};
+        world_.loops.front()->post([this, fault] { on_failed_(fault); });
     }
 }
 
@@ -157,8 +161,8 @@ runtime::Task<> Node::stop_all(std::function<void()> stopped) {
 runtime::Task<> Node::stop_role(Running& role, runtime::Promise<bool> done) {
     try {
         co_await role.actor->stop();
-    } catch (const Error& error) {
-        log::error("role {} did not stop cleanly: {}", role.role, error.message());
+    } catch (const std::exception& error) {
+        log::error("role {} did not stop cleanly: {}", role.role, error.what());
     }
     world_.loops.front()->post([done] { done.set(true); });
 }

@@ -66,7 +66,8 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
     const auto own = root.section("server");
     node.development =
         overrides.development ||
-        own.flag("development", false, "loopback only, keys made as needed, easier limits; never in production");
+        own.flag("development", false,
+                 "keys made as needed, easier limits, any address without encryption; never in production");
     node.data_directory = own.text("data_directory", "gameserver-data", "where keys and the SQLite database are");
     if (!overrides.data_directory.empty()) node.data_directory = overrides.data_directory;
     node.shutdown = std::chrono::seconds{own.integer("shutdown_seconds", 30, {1, 3600}, "seconds",
@@ -121,6 +122,8 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
 
     const auto cluster = root.section("cluster");
     node.cluster = cluster.text("name", "default", "nodes of another cluster are refused");
+    node.log_calls = cluster.flag("log_calls", false,
+                                  "one log line for each call between roles: what, to whom, outcome, time taken");
     node.link_timeout = std::chrono::milliseconds{cluster.integer(
         "link_timeout_ms", 5000, {100, 600'000}, "milliseconds", "a node that is silent for so long counts as lost")};
     if (mistake) return *mistake;

@@ -32,6 +32,7 @@ struct NodeSettings {
     log::Options log;
     std::string cluster, link_address;
     std::chrono::milliseconds link_timeout{};
+    bool log_calls = false;
     std::vector<NodeRow> rows;
 };
 

@@ -135,7 +135,7 @@ void Bus::reply_error(const Envelope& call, const Error& error) {
 std::uint64_t Bus::begin_call(RoleAddress to, runtime::Duration deadline, std::string_view what, Complete complete) {
     const auto id = next_call_++;
     auto& pending = pending_[id];
-    pending = {to, what, std::move(complete), {}};
+    pending = {to, what, std::move(complete), {}, loop_.now()};
     pending.timer = loop_.after(deadline, [this, id, to, what] {
         end_call(id, Error{Code::deadline, "{} did not answer {} in time", to, what});
     });
@@ -146,6 +146,11 @@ void Bus::end_call(std::uint64_t call_id, Result<const Envelope*> outcome) {
     const auto place = pending_.find(call_id);
     if (place == pending_.end()) return;  // its deadline was before the answer
     loop_.cancel(place->second.timer);
+    if (group_.log_calls) {
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - place->second.began);
+        log::info("call {} to {}: {} in {} us", place->second.what, place->second.to,
+                  outcome ? "ok" : outcome.error().message(), took.count());
+    }
     const auto complete = std::move(place->second.complete);
     pending_.erase(place);
     complete(std::move(outcome));
@@ -166,6 +171,7 @@ void Bus::instance_changed(const Instance& instance, bool up) {
     const auto place = std::find_if(instances_.begin(), instances_.end(),
                                     [&](const Instance& known) { return known.address == instance.address; });
     const bool was_ready = place != instances_.end() && place->state.ready;
+    const bool lost = place != instances_.end() && !up;  // told even when it was not ready before
     if (place != instances_.end() && up) {
         place->state = instance.state;
     } else if (up) {
@@ -175,7 +181,7 @@ void Bus::instance_changed(const Instance& instance, bool up) {
     }
     const bool is_ready = up && instance.state.ready;
     if (!up) fail_calls_to(instance.address);
-    if (was_ready == is_ready) return;
+    if (was_ready == is_ready && !lost) return;
     const auto copy = instance;
     for (std::size_t index = 0; index < watchers_.size(); ++index) watchers_[index](copy, is_ready);
 }

@@ -1,9 +1,10 @@
 #pragma once
-// The bus of one loop: typed call, send and publish between roles. The same code reaches a role on this loop (a queue
-// hop at the end of the turn), on another loop (one wake-up for the batch) and on another node (a link). FIFO for each
-// pair of role instances. A call ends with a reply, an error or its deadline, never with nothing. Loop: the bus's own,
-// but for deliver_batch. Errors of calls: unavailable (not sent: no such role, no link, or the link's queue is full),
-// deadline (no answer in time, or its link was lost: whether it was done is unknown), and what the handler throws.
+// The bus of one loop: typed call, send and publish between roles. The same code reaches a role on this loop (a queue hop
+// at the end of the turn), on another loop (one wake-up for the batch) and on another node (a link).
+// FIFO for each pair of role instances. A call ends with a reply, an error or its deadline, never with nothing.
+// Loop: the bus's own, but for deliver_batch.
+// Errors of calls: unavailable (not sent: no such role, no link, or the link's queue is full), deadline (no answer in
+// time, or its link was lost: whether it was done is unknown), and what the handler throws.
 #include <array>
 #include <functional>
 #include <map>
@@ -59,8 +60,8 @@ struct BusGroup {
     Incarnation self{};
     std::string node;
     bool serialise_local = false;  ///< encode messages that stay in the process as well (tests)
-    bool log_calls = false;
-    std::vector<Bus*> buses;  ///< by loop; the first one is home to the links
+    bool log_calls = false;        ///< one log line for each call between roles
+    std::vector<Bus*> buses;       ///< by loop; the first one is home to the links
     std::array<std::size_t, role_count> loop_of_role{};
     std::array<bool, role_count> has_role{};
     Carrier* carrier = nullptr;
@@ -69,6 +70,7 @@ struct BusGroup {
 class Bus final : private runtime::EndOfTurn {
 public:
     using Handler = std::function<void(const Envelope&)>;
+    /// `up`: it is ready now. Not up: it is not ready any more, or lost (then find() does not know it).
     using OnChange = std::function<void(const Instance&, bool up)>;
 
     Bus(BusGroup& group, runtime::Loop& loop, std::size_t index, Metrics& metrics);
@@ -110,6 +112,7 @@ private:
         std::string_view what;
         Complete complete;
         runtime::TimerId timer{};
+        runtime::Time began{};
     };
 
     void end_of_turn() override;
@@ -154,7 +157,7 @@ public:
     template <Note T>
     bool send(RoleAddress to, T note, std::uint64_t subject = 0, std::uint64_t generation = 0);
     bool send_raw(RoleAddress to, Command command, std::uint64_t subject, std::uint64_t generation, BytesView body);
-    /// To every ready instance of the role; returns how many.
+    /// To every instance of the role, ready or not; returns how many.
     template <Note T>
     std::size_t publish(Role role, const T& note);
 
@@ -300,7 +303,9 @@ bool RoleBus::send(RoleAddress to, T note, std::uint64_t subject, std::uint64_t 
 template <Note T>
 std::size_t RoleBus::publish(Role role, const T& note) {
     std::size_t sent = 0;
-    for (const auto& instance : ready(role)) sent += send(instance.address, note) ? 1 : 0;
+    for (const auto& instance : bus_.instances()) {
+        if (instance.address.role == role) sent += send(instance.address, note) ? 1 : 0;
+    }
     return sent;
 }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view link_magic = "GSL1";
 constexpr std::uint16_t link_protocol = 1;
 constexpr std::size_t frame_bytes_max = 16U << 20U;
+constexpr std::size_t envelope_header_bytes_max = 64;
 constexpr std::size_t hello_bytes_max = 4096;
 constexpr auto backoff_first = std::chrono::milliseconds{50};
 constexpr auto backoff_most = std::chrono::seconds{2};
@@ -37,7 +38,10 @@ struct Announcements {
 class Link final : public transport::ConnectionHandler {
 public:
     Link(Links& links, std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled)
-        : links_{links}, connection_{std::move(connection)}, last_heard_{links.home_.now()} {
+        : links_{links},
+          connection_{std::move(connection)},
+          remote_{connection_->remote()},
+          last_heard_{links.home_.now()} {
         if (dialled != nullptr) dialled_ = *dialled;
     }
 
@@ -48,6 +52,7 @@ public:
     void close() { connection_->close(); }
 
     [[nodiscard]] bool is_open() const { return open_; }
+    [[nodiscard]] const std::string& remote() const { return remote_; }
     [[nodiscard]] bool is_refused() const { return refused_; }
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
     [[nodiscard]] const std::string& node() const { return node_; }
@@ -212,6 +217,7 @@ private:
 
     Links& links_;
     std::shared_ptr<transport::Connection> connection_;
+    std::string remote_;
     std::optional<PeerAddress> dialled_;
     std::string node_;
     Incarnation incarnation_{};
@@ -321,7 +327,7 @@ void Links::closed(Link& link, const Error& why) {
         }
         connected_.set(static_cast<std::int64_t>(by_node_.size()));
     } else {
-        log::warn("{}", why.message());
+        log::warn("no link with {}: {}", link.remote(), why.message());
     }
     if (link.dialled()) retry(*link.dialled(), link.is_open() && !link.is_refused() ? 0 : 6);
     // The link may be further up the stack.
@@ -344,6 +350,11 @@ void Links::instance(const Instance& instance, bool up) {
 bool Links::carry(const Envelope& envelope) {
     const auto known = by_node_.find(envelope.to.node);
     if (known == by_node_.end()) return false;
+    if (envelope.body.size() + envelope_header_bytes_max > frame_bytes_max) {  // the other side would end the link
+        log::error("a message of {} bytes for {} is too long for a link", envelope.body.size(), envelope.to);
+        refused_.add();
+        return false;
+    }
     // Answers are let through: refusing them would leave a caller without one.
     const bool bounded = envelope.kind == Envelope::Kind::call || envelope.kind == Envelope::Kind::note;
     if (bounded && known->second->queued() > options_.queue_bytes_max) {

@@ -159,11 +159,12 @@ TEST_CASE("nodes come up in any order of starting", "[cluster][start_order_free]
         }));
         for (auto& [from, node] : world.nodes) {
             for (const auto& instance : node->role.ready(Role::game)) {
-                node->result.reset();
-                node->tasks.spawn(
-                    keep_result(node->role.call(instance.address, Measure{std::string(3'000, 'm')}), &node->result),
+                auto& caller = *node;
+                caller.result.reset();
+                caller.tasks.spawn(
+                    keep_result(caller.role.call(instance.address, Measure{std::string(3'000, 'm')}), &caller.result),
                     "call");
-                CHECK(world.until([&] { return node->result.has_value(); }, 1s));
+                CHECK(world.until([&caller] { return caller.result.has_value(); }, 1s));
                 CHECK(node->result->value().bytes == 3'000);
                 CHECK(node->result->value().node == instance.node);
             }

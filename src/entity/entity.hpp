@@ -27,6 +27,13 @@ public:
     [[nodiscard]] const T& get() {
         return static_cast<const ComponentOf<T>&>(*slot(component_type<T>()).value).value;
     }
+    /// As it was before the turn that runs: what others may see of it.
+    template <Component T>
+    [[nodiscard]] const T& committed() {
+        const auto& found = slot(component_type<T>());
+        const auto& value = found.before != nullptr ? *found.before : *found.value;
+        return static_cast<const ComponentOf<T>&>(value).value;
+    }
     /// To change it. Only inside a turn of this entity.
     template <Component T>
     [[nodiscard]] T& edit() {

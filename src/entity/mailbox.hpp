@@ -2,6 +2,7 @@
 // One message at a time: work for an entity runs at once when the entity is idle, else in its turn. Whoever was started
 // calls done() when its turn is over. Loop: the entity's.
 #include <deque>
+#include <memory>
 
 #include "runtime/job.hpp"
 #include "runtime/task.hpp"
@@ -37,16 +38,24 @@ public:
     class Turn {
     public:
         explicit Turn(Mailbox& mailbox) : mailbox_{mailbox} {}
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+        /// A coroutine that is destroyed while it waits gives its turn to the next one.
+        ~Turn() {
+            if (waiter_ != nullptr) waiter_->forget();
+        }
         [[nodiscard]] bool await_ready() const { return mailbox_.try_begin(); }
         void await_suspend(std::coroutine_handle<> handle) {
-            waiter_.suspend(handle);
-            mailbox_.wait([this] { waiter_.resume(); });
+            waiter_ = std::make_shared<runtime::Waiter>();
+            waiter_->suspend(handle);
+            mailbox_.wait(
+                [waiter = waiter_, &mailbox = mailbox_] { waiter->waits() ? waiter->resume() : mailbox.done(); });
         }
         void await_resume() const {}
 
     private:
         Mailbox& mailbox_;
-        runtime::Waiter waiter_;
+        std::shared_ptr<runtime::Waiter> waiter_;  // shared with the job, which may outlive the coroutine
     };
     [[nodiscard]] Turn turn() { return Turn{*this}; }
 

@@ -22,6 +22,7 @@ public:
     [[nodiscard]] static Turn* current() { return static_cast<Turn*>(runtime::current_context()); }
 
     [[nodiscard]] Entity& entity() { return entity_; }
+    [[nodiscard]] bool is_of(const Entity& entity) const { return &entity_ == &entity; }
 
     /// Runs when the turn is kept (after its commit, where it needs one), in the order of asking; never when it is
     /// undone.

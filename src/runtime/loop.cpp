@@ -35,7 +35,6 @@ std::size_t Loop::run_due_timers() {
     while (!timers_.empty()) {
         const auto first = timers_.begin();
         if (first->first.first > until || first->first.second >= last) break;
-        lag_ = until - first->first.first;
         auto job = std::move(first->second);
         timer_times_.erase(first->first.second);
         timers_.erase(first);

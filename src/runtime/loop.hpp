@@ -64,9 +64,6 @@ public:
     /// Seeded once for the loop; the simulator replays it. Loop: this.
     [[nodiscard]] std::mt19937_64& random() { return random_; }
 
-    /// How long the last turns waited behind others, for the lag metric and the slow-handler warning.
-    [[nodiscard]] Duration lag() const { return lag_; }
-
 protected:
     Loop(std::string name, std::uint64_t seed) : name_{std::move(name)}, random_{seed} {}
 
@@ -88,7 +85,6 @@ private:
     std::map<std::pair<Time, std::uint64_t>, Job> timers_;
     std::map<std::uint64_t, Time> timer_times_;
     std::uint64_t next_timer_ = 1;
-    Duration lag_{};
 };
 
 }  // namespace gs::runtime

@@ -80,14 +80,6 @@ struct ListPlayers {
     FIELDS()
 };
 
-struct Online {
-    std::uint64_t players = 0;
-    FIELDS(players)
-};
-struct CountOnline {
-    FIELDS()
-};
-
 /// To gateways: one message for many of their players.
 struct RelayToMany {
     std::vector<PlayerId> players;
@@ -147,7 +139,6 @@ GS_CALL(113, EnterGame, Done)
 GS_NOTE(114, LeaveGame)
 GS_NOTE(115, Unloaded)
 GS_CALL(116, ListPlayers, HeldPlayers)
-GS_CALL(117, CountOnline, Online)
 GS_NOTE(118, RelayToMany)
 GS_CALL(120, ChannelJoin, ChannelJoined)
 GS_CALL(121, ChannelLeave, Done)

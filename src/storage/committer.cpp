@@ -1,5 +1,7 @@
 #include "storage/committer.hpp"
 
+#include "base/log.hpp"
+
 #include <chrono>
 
 namespace gs::storage {
@@ -99,7 +101,15 @@ void Committer::commit_batch() {
 void Committer::note_batch(const Operation& first, std::size_t size, std::chrono::nanoseconds duration) {
     batches_.add();
     operations_.add(size);
-    if (failed(first)) failed_batches_.add();
+    if (failed(first)) {
+        failed_batches_.add();
+        // Said once, not for each of the many tries that follow.
+        if (!std::exchange(failing_, true)) {
+            log::error("storage cannot write: {}", std::get<Error>(first.result).message());
+        }
+    } else if (std::exchange(failing_, false)) {
+        log::info("storage writes again");
+    }
     batch_size_.observe(std::uint64_t{size});
     commit_time_.observe(duration);
 }

@@ -103,6 +103,7 @@ private:
     Histogram& commit_time_;
 
     // Of the committing thread.
+    bool failing_ = false;
     std::vector<Operation> batch_;
     std::vector<Completion> completions_;
 

@@ -72,18 +72,33 @@ def requests(results: Results, place: Path) -> None:
                         results.keep(section, running.name, shape, run_load(running, arguments))
 
                     started.measure(name, once)
-        for shape in ("64 x 1", "64 x 16"):
-            say(f"requests: system calls, {shape}")
-            connections, outstanding = shapes[shape]
-            for name in list(started.running):
-
-                def count(running: Running) -> None:
-                    arguments = ["--connections", connections, "--outstanding", outstanding, "--seconds", options.seconds,
-                                 *with_tokens(running, connections)]
-                    results.keep(section, running.name, f"calls {shape}", calls_per_reply(running, arguments))
-
-                started.measure(name, count)
+        count_calls(results, section, started)
     request_rows(results, section, f"{many} x 1")
+
+
+call_shapes = {"64 x 1": (64, 1), "64 x 16": (64, 16)}
+
+
+def count_calls(results: Results, section: str, started: Started) -> None:
+    for shape, (connections, outstanding) in call_shapes.items():
+        say(f"{section}: system calls, {shape}")
+        for name in list(started.running):
+
+            def count(running: Running) -> None:
+                arguments = ["--connections", connections, "--outstanding", outstanding, "--seconds", options.seconds,
+                             *with_tokens(running, connections)]
+                results.keep(section, running.name, f"calls {shape}", calls_per_reply(running, arguments))
+
+            started.measure(name, count)
+
+
+def call_rows(results: Results, section: str) -> None:
+    for subject in ("raw echo", "raw relay", "one process", "two processes"):
+        for shape, must, goal in (("64 x 1", 4.0, 3.0), ("64 x 16", 0.5, 0.25)):
+            judged = subject == "two processes"
+            results.add(f"{section}: system calls per reply", Row(
+                f"{subject}, {shape}", results.kept(section, subject, f"calls {shape}"),
+                must if judged else None, goal if judged else None, smaller_is_better=True))
 
 
 def request_rows(results: Results, section: str, many: str) -> None:
@@ -106,12 +121,7 @@ def request_rows(results: Results, section: str, many: str) -> None:
         values = results.ratios(section, subject, "raw echo", "1 x 1", lambda one: one["rtt_p50_us"])
         results.add(trips, Row(f"{subject} / raw echo", values, must, goal, smaller_is_better=True))
 
-    calls = "requests: system calls per reply"
-    for subject in ("raw echo", "raw relay", "one process", "two processes"):
-        for shape, must, goal in (("64 x 1", 4.0, 3.0), ("64 x 16", 0.5, 0.25)):
-            judged = subject == "two processes"
-            results.add(calls, Row(f"{subject}, {shape}", results.kept(section, subject, f"calls {shape}"),
-                                   must if judged else None, goal if judged else None, smaller_is_better=True))
+    call_rows(results, section)
 
 
 def sends_per_core_second(result: dict) -> float:
@@ -247,4 +257,12 @@ def start(results: Results, place: Path) -> None:
     results.add(title, Row("two processes", results.kept("start", two_processes.name, "milliseconds"), None, None, True))
 
 
-sections = {"requests": requests, "broadcast": broadcast, "storage": storage, "idle": idle, "start": start}
+def limits(results: Results, place: Path) -> None:
+    """What repeats on any machine, and so is a test: system calls for a reply, memory for a player."""
+    with Started(results, gameservers(two_processes), place) as started:
+        count_calls(results, "limits", started)
+    call_rows(results, "limits")
+    idle(results, place)
+
+
+sections = {"requests": requests, "broadcast": broadcast, "storage": storage, "idle": idle, "start": start, "limits": limits}

@@ -159,4 +159,21 @@ TEST_CASE("a player who comes back while being saved finds everything", "[scenar
     CHECK(cluster.metric("all", "gameserver_online_players") == 0);
 }
 
+TEST_CASE("a reply goes to the connection that asked and to no later one", "[scenario][SES-01][MSG-15]") {
+    TestCluster cluster{{{"front", {Role::gateway, Role::center, Role::game}}, {"storage", {Role::storage}}}};
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient old{cluster};
+    old.enter(player(1)).value();
+    cluster.cut_links("storage", true);
+    const auto asked = old.send(Deposit{5});  // waits for storage, which never hears of it
+    cluster.advance(2s);
+    cluster.cut_links("storage", false);
+
+    TestClient later{cluster};
+    later.enter(player(1)).value();  // after the commit was repeated and done
+    CHECK_FALSE(later.has_answer(asked));
+    CHECK(later.request(Deposit{1}).value().gold == 6);
+}
+
 }  // namespace gs::scenarios

@@ -170,8 +170,9 @@ void overlay_set(SettingsTree& tree, const std::string& set) {
     if (equals == std::string::npos || path.empty() || !std::all_of(path.begin(), path.end(), may_stand)) {
         std::string shown;
         append_printable(shown, utf8_prefix(set, 60), "\"\\");  // not checked to be UTF-8 yet
-        tree.add_problem({"--set"},
-                         fmt::format("\"{}\" is not of the form key=value, like gateway.tcp.port=7001", shown));
+        tree.add_problem(
+            {"--set"},
+            fmt::format("\"{}\" is not of the form key=value, like gateway.tcp.address=127.0.0.1:7001", shown));
         return;
     }
     SettingsTree layer;

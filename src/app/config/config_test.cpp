@@ -105,12 +105,13 @@ TEST_CASE("config names the layer of a mistake", "[config][CFG-01]") {
     CHECK(problems({{}, {{"PATH", "/bin"}, {"GAMESERVERNAME", "x"}}, {}}).empty());
     CHECK(problems({{}, {}, {"gateway.tcp.port=-1"}}) ==
           Problems{"--set: gateway.tcp.port is -1; it must be 0 to 65535"});
-    CHECK(problems({{}, {}, {"gateway.tcp.port"}}) ==
-          Problems{"--set: \"gateway.tcp.port\" is not of the form key=value, like gateway.tcp.port=7001"});
+    CHECK(
+        problems({{}, {}, {"gateway.tcp.port"}}) ==
+        Problems{"--set: \"gateway.tcp.port\" is not of the form key=value, like gateway.tcp.address=127.0.0.1:7001"});
     CHECK(problems({{}, {}, {"=1"}}) ==
-          Problems{"--set: \"=1\" is not of the form key=value, like gateway.tcp.port=7001"});
+          Problems{"--set: \"=1\" is not of the form key=value, like gateway.tcp.address=127.0.0.1:7001"});
     CHECK(problems({{}, {}, {"a b=1"}}) ==
-          Problems{"--set: \"a b=1\" is not of the form key=value, like gateway.tcp.port=7001"});
+          Problems{"--set: \"a b=1\" is not of the form key=value, like gateway.tcp.address=127.0.0.1:7001"});
     CHECK(problems({{}, {}, {"gateway={tcp = 1}"}}) ==
           Problems{"--set: gateway is \"{tcp = 1}\"; it must be a section: gateway has tcp"});
 }

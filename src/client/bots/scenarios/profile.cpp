@@ -115,7 +115,7 @@ private:
         if (card.nickname.empty()) co_return;
         profile::ViewProfile message;
         message.player = card.player;
-        const auto shown = co_await bot_.request(std::move(message));
+        const auto shown = co_await bot_.request(message);
         if (!shown) {
             bot_.judge(shown.error(), "view another profile");
             co_return;
