@@ -40,8 +40,7 @@ Game::Game(RoleContext& context)
         modules_.push_back(module->make(*contexts_.back()));
     }
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
-    bus_.on<session::EnterGame>(
-        [this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
+    bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on<session::LeaveGame>(
         [this](const cluster::Envelope&, const session::LeaveGame& note) { on_leave(note.player, note.epoch); });
     bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) {
@@ -115,23 +114,35 @@ void Game::on_client(const cluster::Envelope& envelope) {
         return;
     }
     const Sender sender{player->gateway(), player->connection()};
-    if (player->mailbox().try_begin()) {
-        begin_message(*player, sender, envelope.body);
-    } else if (player->mailbox().full()) {
+    replies_.gathering = true;
+    for (auto frames = envelope.body; !frames.empty();) {
+        const auto cut = wire::cut_frame(frames, frames.size());
+        if (cut.status != wire::FrameCut::Status::frame) break;
+        frames = frames.subspan(cut.consumed());
+        on_message(*player, sender, cut.payload);
+    }
+    replies_.gathering = false;
+    flush_replies();
+}
+
+void Game::on_message(Player& player, const Sender& sender, BytesView raw) {
+    if (player.mailbox().try_begin()) {
+        begin_message(player, sender, raw);
+    } else if (player.mailbox().full()) {
         refused_busy_.add();
-        const auto message = wire::parse_message(envelope.body);
-        send_error(*player, sender, message.header,
+        const auto message = wire::parse_message(raw);
+        send_error(player, sender, message.header,
                    {Code::busy, "{} requests of this player wait already", entity::Mailbox::waiting_max});
     } else {
-        Buffer raw;
-        raw.append(envelope.body);
-        player->mailbox().wait([this, player, sender, raw = std::move(raw)] { begin_message(*player, sender, raw); });
+        Buffer kept;
+        kept.append(raw);
+        player.mailbox().wait([this, &player, sender, kept = std::move(kept)] { begin_message(player, sender, kept); });
     }
 }
 
 void Game::begin_message(Player& player, const Sender& sender, BytesView raw) {
     const auto message = wire::parse_message(raw);
-    Running running{message.header, sender, nullptr, loop_.now()};
+    Running running{message.header, sender, nullptr, begin_time()};
     const auto number = message.header.command;
     if (!player.is_loaded()) {  // lost to a newer owner while this waited; the last one that waited drops the player
         drop(player);
@@ -253,8 +264,16 @@ void Game::fail_message(Player& player, const Running& running, const Error& err
     finish_turn(player, running);
 }
 
+runtime::Time Game::begin_time() const {
+    const bool follows = ended_turn_ == loop_.turns() && ended_delivery_ + 1 == bus_.bus().delivered();
+    return follows ? ended_ : loop_.now();
+}
+
 runtime::Duration Game::finish_turn(Player& player, const Running& running) {
-    const auto took = loop_.now() - running.began;
+    ended_ = loop_.now();
+    ended_turn_ = loop_.turns();
+    ended_delivery_ = bus_.bus().delivered();
+    const auto took = ended_ - running.began;
     running.command->seconds->observe(took);
     if (settings_.log_calls) {
         log::info("done {} of player {} in {} us", running.command->handler->name, player.id(),
@@ -266,8 +285,20 @@ runtime::Duration Game::finish_turn(Player& player, const Running& running) {
 }
 
 void Game::send_reply(const Player& player, const Sender& sender, BytesView reply) {
-    bus_.send_raw(sender.gateway, session::relay_to_client, static_cast<std::uint64_t>(player.id()),
-                  static_cast<std::uint64_t>(sender.connection), reply);
+    if (replies_.player != player.id() || replies_.sender != sender) flush_replies();
+    replies_.player = player.id();
+    replies_.sender = sender;
+    const auto begin = wire::begin_frame(replies_.frames);
+    replies_.frames.append(reply);
+    wire::finish_frame(replies_.frames, begin);
+    if (!replies_.gathering) flush_replies();
+}
+
+void Game::flush_replies() {
+    if (replies_.frames.empty()) return;
+    bus_.send_raw(replies_.sender.gateway, session::relay_to_client, static_cast<std::uint64_t>(replies_.player),
+                  static_cast<std::uint64_t>(replies_.sender.connection), replies_.frames);
+    replies_.frames.clear();
 }
 
 void Game::send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error) {
@@ -298,6 +329,7 @@ Task<Done> Game::enter(RoleAddress from, session::EnterGame request) {
     }
     Error failure{Code::ok, ""};
     try {
+        // Others see the player once what its enter hooks changed is durable.
         if (!player.is_loaded()) co_await load(player);
         for (const auto& hook : enter_hooks_) run_hook(player, hook);
         const bool owner = co_await save_confirmed(player);
@@ -305,6 +337,7 @@ Task<Done> Game::enter(RoleAddress from, session::EnterGame request) {
             player.set_loaded(false);
             throw Error{Code::fenced, "another game server took player {} over", player.id()};
         }
+        player.set_loaded(true);
     } catch (const Error& error) {
         failure = error;
     } catch (const std::exception& error) {
@@ -326,7 +359,6 @@ Task<Done> Game::enter(RoleAddress from, session::EnterGame request) {
 Task<> Game::load(Player& player) {
     auto opened = co_await persistence_.open(player.key());
     player.load(std::move(opened).value(), components_).value();
-    player.set_loaded(true);
 }
 
 void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
@@ -464,17 +496,23 @@ Player* Game::find(PlayerId player) {
 }
 
 void Game::push_to(PlayerId id, BytesView message) {
+    flush_replies();
+    Buffer frame;
+    const auto begin = wire::begin_frame(frame);
+    frame.append(message);
+    wire::finish_frame(frame, begin);
     const auto* player = players_.find(id);
     if (player != nullptr && player->is_online()) {
         bus_.send_raw(player->gateway(), session::relay_to_client, static_cast<std::uint64_t>(id),
-                      static_cast<std::uint64_t>(player->connection()), message);
+                      static_cast<std::uint64_t>(player->connection()), frame);
         return;
     }
     const auto center = bus_.any(Role::center);
-    if (center) bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+    if (center) bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, frame);
 }
 
 void Game::push_to(const std::vector<PlayerId>& ids, BytesView message) {
+    flush_replies();
     std::map<RoleAddress, std::vector<PlayerId>> by_gateway;
     for (const auto id : ids) {
         const auto* player = players_.find(id);
@@ -490,6 +528,7 @@ void Game::push_to(const std::vector<PlayerId>& ids, BytesView message) {
 }
 
 void Game::push_to_all(BytesView message) {
+    flush_replies();
     for (const auto& gateway : bus_.ready(Role::gateway)) {
         bus_.send_raw(gateway.address, session::relay_to_all, 0, 0, message);
     }

@@ -38,6 +38,14 @@ private:
     struct Sender {
         RoleAddress gateway;
         ConnectionEpoch connection{};
+        bool operator==(const Sender&) const = default;
+    };
+    /// Replies to requests that came together leave together.
+    struct Replies {
+        PlayerId player{};
+        Sender sender;
+        Buffer frames;
+        bool gathering = false;
     };
     /// What end_message needs to know of a message that is in its turn.
     struct Running {
@@ -49,16 +57,21 @@ private:
 
     // --- messages of clients
     void on_client(const cluster::Envelope& envelope);
+    void on_message(Player& player, const Sender& sender, BytesView raw);
     void begin_message(Player& player, const Sender& sender, BytesView raw);
     void run_plain(Player& player, const Running& running, BytesView body);
     Task<> run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply);
     void end_message(Player& player, const Running& running, Buffer& reply);
     Task<> commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply);
     void fail_message(Player& player, const Running& running, const Error& error);
+    /// When the message begins: the clock is not read again right after another message has ended.
+    [[nodiscard]] runtime::Time begin_time() const;
     /// Returns how long the message took from its beginning.
     runtime::Duration finish_turn(Player& player, const Running& running);
     void warn_if_slow(const Player& player, const Running& running, runtime::Duration took);
     void send_reply(const Player& player, const Sender& sender, BytesView reply);
+    /// Before anything else goes to clients, so that they see the order in which it was done.
+    void flush_replies();
     void send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error);
 
     // --- players
@@ -107,6 +120,10 @@ private:
     std::vector<std::unique_ptr<ModuleContext>> contexts_;
     std::vector<std::unique_ptr<Module>> modules_;
     Buffer reply_;
+    Replies replies_;
+    // When the last message ended, in which turn, and which delivery of the bus it was.
+    runtime::Time ended_{};
+    std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
     bool ready_ = false, stopping_ = false;
     std::uint32_t save_tick_ = 0;
     std::set<PlayerId> save_late_;

@@ -2,7 +2,6 @@
 // The players that this game role owns. Loop: the game's.
 #include <algorithm>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "api/session.hpp"
@@ -15,7 +14,7 @@ class Players {
 public:
     [[nodiscard]] Player* find(PlayerId id) {
         const auto place = players_.find(id);
-        return place == players_.end() ? nullptr : place->second.get();
+        return place == players_.end() ? nullptr : place.value().get();
     }
     Player& find_or_create(PlayerId id) {
         auto& player = players_[id];
@@ -34,7 +33,7 @@ public:
     }
 
 private:
-    std::unordered_map<PlayerId, std::unique_ptr<Player>> players_;
+    HashMap<PlayerId, std::unique_ptr<Player>> players_;
 };
 
 }  // namespace gs::game

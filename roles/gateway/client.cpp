@@ -38,6 +38,7 @@ std::size_t Client::on_bytes(BytesView bytes) {
         const auto cut = wire::cut_frame(rest, length_max);
         if (cut.status == wire::FrameCut::Status::incomplete) break;
         if (cut.status == wire::FrameCut::Status::too_long) {
+            relay();
             gateway_.count().rejected_size.add();
             const auto reason = fmt::format("a frame of {} bytes; at most {} are allowed here", cut.length, length_max);
             state_ == State::hello ? refuse_hello(Code::invalid, reason) : close(Code::invalid, reason, false);
@@ -45,8 +46,9 @@ std::size_t Client::on_bytes(BytesView bytes) {
         }
         taken += cut.consumed();
         partial_ = 0;
-        on_frame(cut.payload);
+        on_frame(rest.first(cut.consumed()), cut.payload);
     }
+    relay();
     if (state_ == State::closed) return bytes.size();
     if (taken == bytes.size()) {
         partial_ = 0;
@@ -57,23 +59,33 @@ std::size_t Client::on_bytes(BytesView bytes) {
     return taken;
 }
 
-void Client::on_frame(BytesView payload) {
+void Client::on_frame(BytesView frame, BytesView payload) {
     if (state_ == State::hello) {
         on_hello(payload);
         return;
     }
     gateway_.count().messages_in.add();
     const auto message = wire::parse_message(payload);
+    const bool is_request = message.fault == nullptr && message.header.kind == wire::Kind::request;
+    if (is_request && state_ == State::playing) {
+        const auto refused = refusal(message.header);
+        if (!refused) {
+            relayed_ = {relayed_.empty() ? frame.data() : relayed_.data(), relayed_.size() + frame.size()};
+            return;
+        }
+        relay();
+        reply_error(message.header, *refused);
+        return;
+    }
+    relay();
     if (message.fault != nullptr) {
         gateway_.count().rejected_malformed.add();
         close(Code::invalid, message.fault, false);
     } else if (message.header.kind == wire::Kind::control) {
         on_control(message);
-    } else if (message.header.kind != wire::Kind::request) {
+    } else if (!is_request) {
         gateway_.count().rejected_malformed.add();
         close(Code::invalid, "clients send requests and control messages only", false);
-    } else if (state_ == State::playing) {
-        on_message(message);
     } else {
         on_token(message);
     }
@@ -131,24 +143,29 @@ void Client::play(std::uint64_t enter_request) {
                        entered);
 }
 
-void Client::on_message(const wire::MessageView& message) {
-    if (message.header.command < first_module_command) {
+std::optional<Error> Client::refusal(const wire::Header& request) {
+    if (request.command < first_module_command) {
         gateway_.count().rejected_command.add();
-        reply_error(message.header,
-                    {Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
-                     message.header.command, first_module_command});
-        return;
+        return Error{Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
+                     request.command, first_module_command};
     }
-    if (const auto most = gateway_.settings().messages_per_second_max; most > 0) {
-        if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
-        if (++messages_this_second_ > most) {
-            gateway_.count().rejected_rate.add();
-            reply_error(message.header, {Code::limited, "more than {} requests in a second", most});
-            return;
-        }
-    }
-    if (!gateway_.to_game(*this, message.raw)) {
-        reply_error(message.header, {Code::unavailable, "the game server is not reachable right now"});
+    const auto most = gateway_.settings().messages_per_second_max;
+    if (most == 0) return std::nullopt;
+    if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
+    if (++messages_this_second_ <= most) return std::nullopt;
+    gateway_.count().rejected_rate.add();
+    return Error{Code::limited, "more than {} requests in a second", most};
+}
+
+void Client::relay() {
+    if (relayed_.empty()) return;
+    auto frames = std::exchange(relayed_, {});
+    if (gateway_.to_game(*this, frames)) return;
+    while (!frames.empty()) {
+        const auto cut = wire::cut_frame(frames, frames.size());
+        reply_error(wire::parse_message(cut.payload).header,
+                    {Code::unavailable, "the game server is not reachable right now"});
+        frames = frames.subspan(cut.consumed());
     }
 }
 
@@ -171,6 +188,16 @@ void Client::send_control(Command command, BytesView body) {
     wire::write_header(out, {wire::Kind::control, false, command, 0});
     out.append(body);
     wire::finish_frame(out, begin);
+}
+
+void Client::send_frames(BytesView frames) {
+    connection_->output().append(frames);
+    gateway_.count().bytes_out.add(frames.size());
+    while (!frames.empty()) {
+        gateway_.count().messages_out.add();
+        frames = frames.subspan(wire::cut_frame(frames, frames.size()).consumed());
+    }
+    check_queue();
 }
 
 void Client::send_message(BytesView message) {

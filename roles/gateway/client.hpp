@@ -2,6 +2,7 @@
 // One client's connection at the gateway: hello, token, then messages to and from the player's game. Everything that a
 // stranger sends is bounded in size and time here. Owner: the gateway. Loop: its own.
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -35,7 +36,9 @@ public:
 
     /// Before it has said anything.
     void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
-    /// A whole client message from the game.
+    /// Whole frames, as they come from the game.
+    void send_frames(BytesView frames);
+    /// A whole message without the prefix of a frame.
     void send_message(BytesView message);
     /// A whole frame, shared with other receivers.
     void send_frame(const SharedBytes& frame);
@@ -48,10 +51,14 @@ public:
     void on_closed(const Error& why) override;
 
 private:
-    void on_frame(BytesView payload);
+    /// `frame` is the payload with its prefix.
+    void on_frame(BytesView frame, BytesView payload);
     void on_hello(BytesView payload);
     void on_token(const wire::MessageView& message);
-    void on_message(const wire::MessageView& message);
+    /// Why a request is not passed on to the game.
+    [[nodiscard]] std::optional<Error> refusal(const wire::Header& request);
+    /// Passes on the requests that were gathered.
+    void relay();
     void on_control(const wire::MessageView& message);
     void send_control(Command command, BytesView body);
     void refuse_hello(Code code, std::string_view reason);
@@ -67,6 +74,7 @@ private:
     RoleAddress game_;
     std::string address_;
     std::set<std::string> channels_;
+    BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     State state_ = State::hello;
     bool entered_ = false;
     // Seconds of the gateway's clock; 0: not.

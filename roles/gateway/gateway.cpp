@@ -93,7 +93,7 @@ Gateway::Gateway(RoleContext& context)
       timers_{context.loop} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
-        client == nullptr ? counters_.gone.add() : client->send_message(envelope.body);
+        client == nullptr ? counters_.gone.add() : client->send_frames(envelope.body);
     });
     bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
     bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
@@ -275,9 +275,9 @@ void Gateway::forget_unauthenticated(const Client& client) {
     --unauthenticated_total_;
 }
 
-bool Gateway::to_game(Client& client, BytesView message) {
+bool Gateway::to_game(Client& client, BytesView frames) {
     return bus_.send_raw(client.game(), session::relay_from_client, static_cast<std::uint64_t>(client.player()),
-                         static_cast<std::uint64_t>(client.epoch()), message);
+                         static_cast<std::uint64_t>(client.epoch()), frames);
 }
 
 void Gateway::end_later(Client& client, std::string_view why) {

@@ -49,7 +49,7 @@ public:
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     void enter(Client& client, std::uint64_t request, std::string token);
-    [[nodiscard]] bool to_game(Client& client, BytesView message);
+    [[nodiscard]] bool to_game(Client& client, BytesView frames);
     /// The client's connection has ended or is about to.
     void ended(Client& client, std::string_view why);
     /// Ends a connection at the end of this turn, from a place where clients are iterated.
@@ -83,7 +83,7 @@ private:
     TokenVerifier verifier_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
-    std::unordered_map<PlayerId, Client*> players_;
+    HashMap<PlayerId, Client*> players_;
     std::map<std::string, std::set<PlayerId>> channels_;
     std::map<std::string, std::size_t> unauthenticated_;  // by address
     std::size_t unauthenticated_total_ = 0;

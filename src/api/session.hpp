@@ -1,5 +1,6 @@
 #pragma once
 // For roles that handle clients: the client protocol and what gateway, center and game tell each other.
+#include "base/hash_map.hpp"
 #include "session/messages.hpp"
 #include "session/player.hpp"
 #include "wire/frame.hpp"

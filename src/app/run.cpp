@@ -15,7 +15,7 @@
 #include "app/node.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "runtime/signals.hpp"
 #include "transport/tcp/tcp_transport.hpp"
 
@@ -63,7 +63,7 @@ public:
         count = std::max<std::size_t>(1, std::min(count, config_.node.roles.size()));
         NodeWorld world;
         for (std::size_t index = 0; index < count; ++index) {
-            loops_.push_back(std::make_unique<runtime::AsioLoop>(fmt::format("loop-{}", index), random_u64()));
+            loops_.push_back(std::make_unique<runtime::EpollLoop>(fmt::format("loop-{}", index), random_u64()));
             world.loops.push_back(loops_.back().get());
         }
         world.transport = transport_.get();
@@ -155,9 +155,9 @@ private:
 
     std::string version_;
     CheckedConfig config_;
-    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport();
-    std::vector<std::unique_ptr<runtime::AsioLoop>> loops_;
+    std::vector<std::unique_ptr<runtime::EpollLoop>> loops_;
     runtime::BlockingPool pool_;
+    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport(pool_);
     std::unique_ptr<Node> node_;
     std::unique_ptr<Admin> admin_;
     bool stopping_ = false;

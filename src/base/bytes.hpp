@@ -54,6 +54,8 @@ public:
         size_ += count;
         return at;
     }
+    /// What was extended and not used, from `end` on, is given back.
+    void end_at(const std::uint8_t* end) { size_ = static_cast<std::size_t>(end - data_); }
     void append(BytesView bytes) {
         if (!bytes.empty()) std::memcpy(extend(bytes.size()), bytes.data(), bytes.size());
     }

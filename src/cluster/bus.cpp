@@ -8,7 +8,8 @@
 namespace gs::cluster {
 
 Bus::Bus(BusGroup& group, runtime::Loop& loop, std::size_t index, Metrics& metrics)
-    : group_{group},
+    : EndOfTurn{Phase::deliver},
+      group_{group},
       loop_{loop},
       index_{index},
       delivered_{metrics.counter("gameserver_bus_messages_total", "messages delivered to roles of this node")},

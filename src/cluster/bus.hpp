@@ -105,6 +105,8 @@ public:
     /// A local role's state; reaches every loop and link.
     void announce(Announcement announcement);
     [[nodiscard]] runtime::Tasks& tasks() { return tasks_; }
+    /// How many messages were handed to roles of this loop.
+    [[nodiscard]] std::uint64_t delivered() const { return delivered_.value(); }
 
 private:
     struct Pending {

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "cluster/bus.hpp"
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "runtime/virtual_loop.hpp"
 
 namespace gs::cluster::bus_test {
@@ -264,10 +264,36 @@ TEST_CASE("roles hear who is ready and find each other", "[cluster][CLU-01][CLU-
     CHECK((world.told == std::vector<std::uint32_t>{2}));
 }
 
+TEST_CASE("watchers are told of an instance that is lost whether or not it was ready", "[cluster][CLU-02]") {
+    OneLoop world{false};
+    Instance game{{Incarnation{8}, Role::game}, "other", {Role::game, false, 0, {}}};
+    std::vector<std::pair<bool, bool>> heard;  // up, known
+    world.game.watch([&](const Instance& instance, bool up) {
+        CHECK(instance.address == game.address);
+        heard.emplace_back(up, world.bus.find(instance.address) != nullptr);
+    });
+    using Heard = std::vector<std::pair<bool, bool>>;
+    const bool was_ready = GENERATE(false, true);
+    CAPTURE(was_ready);
+    world.bus.instance_changed(game, true);
+    CHECK(heard.empty());
+    if (was_ready) {  // it came up and stops now
+        game.state.ready = true;
+        world.bus.instance_changed(game, true);
+        game.state.ready = false;
+        world.bus.instance_changed(game, true);
+        CHECK((std::exchange(heard, {}) == Heard{{true, true}, {false, true}}));
+    }
+    world.bus.instance_changed(game, false);
+    CHECK((heard == Heard{{false, false}}));
+    world.bus.instance_changed(game, false);  // nobody loses it twice
+    CHECK(heard.size() == 1);
+}
+
 TEST_CASE("roles on two threads call each other and keep the order of a pair", "[cluster][CLU-11][NET-15]") {
     constexpr std::uint32_t notes = 20'000;
-    runtime::AsioLoop home{"home", 1};
-    runtime::AsioLoop other{"other", 2};
+    runtime::EpollLoop home{"home", 1};
+    runtime::EpollLoop other{"other", 2};
     Metrics metrics;
     BusGroup group;
     group.self = Incarnation{7};

@@ -7,16 +7,16 @@
 namespace gs::cluster {
 
 void encode_envelope(Buffer& out, const Envelope& envelope) {
-    auto* at = out.extend(4);
-    at[0] = static_cast<std::uint8_t>(envelope.kind);
-    at[1] = static_cast<std::uint8_t>(static_cast<unsigned>(envelope.to.role) << 4U |
+    auto* at = out.extend(4 + 4 * wire::varint_bytes_max);
+    *at++ = static_cast<std::uint8_t>(envelope.kind);
+    *at++ = static_cast<std::uint8_t>(static_cast<unsigned>(envelope.to.role) << 4U |
                                       static_cast<unsigned>(envelope.from.role));
-    at[2] = static_cast<std::uint8_t>(envelope.command);
-    at[3] = static_cast<std::uint8_t>(envelope.command >> 8);
-    wire::write_varint(out, envelope.call_id);
-    wire::write_varint(out, envelope.subject);
-    wire::write_varint(out, envelope.generation);
-    wire::write_varint(out, envelope.deadline_ms);
+    *at++ = static_cast<std::uint8_t>(envelope.command);
+    *at++ = static_cast<std::uint8_t>(envelope.command >> 8);
+    for (const std::uint64_t number :
+         {envelope.call_id, envelope.subject, envelope.generation, std::uint64_t{envelope.deadline_ms}})
+        at = wire::write_varint(at, number);
+    out.end_at(at);
     out.append(envelope.body);
 }
 

@@ -7,7 +7,8 @@ namespace gs::runtime {
 void Loop::forget(EndOfTurn& hook) {
     if (!hook.wanted_) return;
     hook.wanted_ = false;
-    std::replace(hooks_.begin(), hooks_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
+    auto& hooks = hooks_of(hook);
+    std::replace(hooks.begin(), hooks.end(), &hook, static_cast<EndOfTurn*>(nullptr));
     std::replace(running_hooks_.begin(), running_hooks_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
 }
 
@@ -45,17 +46,20 @@ std::size_t Loop::run_due_timers() {
 }
 
 void Loop::run_hooks() {
-    // Hooks may ask for hooks (a link that flushes wakes a role): those run too, before the loop sleeps.
-    while (!hooks_.empty()) {
-        running_hooks_.swap(hooks_);
-        for (std::size_t index = 0; index < running_hooks_.size(); ++index) {
-            auto* hook = running_hooks_[index];
-            if (hook == nullptr) continue;
-            hook->wanted_ = false;
-            hook->end_of_turn();
-        }
-        running_hooks_.clear();
+    // Hooks may ask for hooks (a send that fails tells a role): those run too, before the loop sleeps.
+    while (has_hooks()) run_hooks(deliveries_.empty() ? sends_ : deliveries_);
+    ++turns_;
+}
+
+void Loop::run_hooks(std::vector<EndOfTurn*>& hooks) {
+    running_hooks_.swap(hooks);
+    for (std::size_t index = 0; index < running_hooks_.size(); ++index) {
+        auto* hook = running_hooks_[index];
+        if (hook == nullptr) continue;
+        hook->wanted_ = false;
+        hook->end_of_turn();
     }
+    running_hooks_.clear();
 }
 
 }  // namespace gs::runtime

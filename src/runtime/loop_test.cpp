@@ -1,4 +1,5 @@
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -6,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "runtime/virtual_loop.hpp"
 
 using namespace gs::runtime;
@@ -16,7 +17,7 @@ namespace {
 
 class Hook final : public EndOfTurn {
 public:
-    explicit Hook(std::function<void()> call) : call_{std::move(call)} {}
+    explicit Hook(std::function<void()> call, Phase phase = Phase::send) : EndOfTurn{phase}, call_{std::move(call)} {}
     void end_of_turn() override { call_(); }
 
 private:
@@ -55,6 +56,25 @@ TEST_CASE("a hook that asks for a hook has it in the same turn", "[runtime][NET-
     loop.at_end_of_turn(first);
     time.settle();
     CHECK(ran == "12j");
+}
+
+TEST_CASE("nothing is sent before all deliveries of the turn are done", "[runtime][NET-15]") {
+    VirtualTime time;
+    VirtualLoop loop{time, "test"};
+    std::string ran;
+    int hops = 3;
+    Hook send{[&] { ran += 's'; }};
+    std::unique_ptr<Hook> deliver;
+    const auto hop = [&] {
+        ran += 'd';
+        loop.at_end_of_turn(send);
+        if (--hops > 0) loop.at_end_of_turn(*deliver);
+    };
+    deliver = std::make_unique<Hook>(hop, EndOfTurn::Phase::deliver);
+    loop.at_end_of_turn(send);
+    loop.at_end_of_turn(*deliver);
+    time.settle();
+    CHECK(ran == "ddds");
 }
 
 TEST_CASE("a forgotten hook is not called", "[runtime][NET-15]") {
@@ -158,7 +178,7 @@ TEST_CASE("the random numbers of a loop follow from the seed", "[runtime]") {
 TEST_CASE("jobs of several threads all run and those of one thread in order", "[runtime][NET-15]") {
     constexpr int threads = 4;
     constexpr int jobs_each = 20'000;
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     std::vector<int> next(threads, 0);
     int ran = 0;
     int out_of_order = 0;
@@ -186,7 +206,7 @@ TEST_CASE("jobs of several threads all run and those of one thread in order", "[
 }
 
 TEST_CASE("a job posted on the loop itself runs before the loop stops", "[runtime][NET-15]") {
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     std::string ran;
     Hook hook{[&] { ran += '|'; }};
     loop.post([&] {
@@ -201,13 +221,13 @@ TEST_CASE("a job posted on the loop itself runs before the loop stops", "[runtim
 }
 
 TEST_CASE("real timers fire in order and not when cancelled", "[runtime][GAM-10]") {
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     std::string ran;
     const auto began = loop.now();
     loop.after(1h, [&] { ran += 'f'; });
     loop.after(2ms, [&] {
         ran += '2';
-        // Earlier than the one the reactor waits for.
+        // Earlier than the one that the loop waits for.
         loop.after(3ms, [&] {
             ran += '3';
             loop.stop();

@@ -1,9 +1,11 @@
 #include "runtime/poller.hpp"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -12,7 +14,7 @@
 namespace gs::runtime {
 
 namespace {
-constexpr int batch_max = 256;
+constexpr int batch_max = 64;
 
 int open_epoll() {
     const int file = ::epoll_create1(EPOLL_CLOEXEC);
@@ -21,15 +23,15 @@ int open_epoll() {
 }
 }  // namespace
 
-Poller::Poller(asio::io_context& io) : epoll_{io, open_epoll()}, receive_buffer_(receive_bytes) {}
+Poller::Poller() : epoll_{open_epoll()}, receive_buffer_(receive_bytes) {}
 
-Poller::~Poller() = default;
+Poller::~Poller() { ::close(epoll_); }
 
 void Poller::control(int operation, int file, bool reading, bool writing) {
     epoll_event event{};
     event.events = (reading ? EPOLLIN : 0U) | (writing ? EPOLLOUT : 0U);
     event.data.ptr = by_file_[static_cast<std::size_t>(file)].get();
-    if (::epoll_ctl(epoll_.native_handle(), operation, file, &event) != 0) {
+    if (::epoll_ctl(epoll_, operation, file, &event) != 0) {
         throw Error{Code::internal, "cannot wait for a socket: {}", std::strerror(errno)};
     }
 }
@@ -44,7 +46,7 @@ void Poller::change(int file, bool reading, bool writing) { control(EPOLL_CTL_MO
 
 std::shared_ptr<Pollable> Poller::remove(int file) {
     if (static_cast<std::size_t>(file) >= by_file_.size()) return nullptr;  // cleared
-    ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, file, nullptr);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, file, nullptr);
     auto pollable = std::move(by_file_[static_cast<std::size_t>(file)]);
     std::replace(batch_.begin(), batch_.end(), pollable.get(), static_cast<Pollable*>(nullptr));
     return pollable;
@@ -52,20 +54,9 @@ std::shared_ptr<Pollable> Poller::remove(int file) {
 
 void Poller::clear() { std::exchange(by_file_, {}); }
 
-void Poller::arm() {
-    hot_ = false;
-    if (armed_) return;
-    armed_ = true;
-    epoll_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
-        if (error) return;
-        armed_ = false;
-        poll();
-    });
-}
-
-void Poller::poll() {
+void Poller::wait(int milliseconds) {
     std::array<epoll_event, batch_max> events;
-    const int count = ::epoll_wait(epoll_.native_handle(), events.data(), batch_max, 0);
+    const int count = ::epoll_wait(epoll_, events.data(), batch_max, milliseconds);
     batch_.clear();
     for (int index = 0; index < count; ++index) batch_.push_back(static_cast<Pollable*>(events[index].data.ptr));
     for (int index = 0; index < count; ++index) {
@@ -75,8 +66,6 @@ void Poller::poll() {
         pollable->on_ready((ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0, (ready & EPOLLOUT) != 0);
     }
     batch_.clear();
-    hot_ = count > 0;
-    if (!hot_) arm();
 }
 
 }  // namespace gs::runtime

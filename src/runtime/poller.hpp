@@ -1,12 +1,10 @@
 #pragma once
-// Readiness of many sockets behind one registration with Asio's reactor. Asio tries a read that fails after every read
-// that succeeds, or re-registers; with one registration for all, a message costs one receive and one send
-// (docs/decisions.md). Level-triggered. Owner: the loop. Loop: its own.
+// Readiness of the files of one loop: one epoll set, level-triggered. A turn of the loop is one wait, one receive for
+// each socket that has something, and one send for each that was written to (docs/decisions.md).
+// Owner: the loop. Loop: its own.
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include <asio/posix/stream_descriptor.hpp>
 
 namespace gs::runtime {
 
@@ -21,12 +19,12 @@ protected:
 
 class Poller {
 public:
-    explicit Poller(asio::io_context& io);
+    Poller();
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
     ~Poller();
 
-    /// Keeps `pollable` until it is removed.
+    /// Keeps `pollable` until it is removed. The file stays the caller's.
     void add(int file, std::shared_ptr<Pollable> pollable, bool reading, bool writing);
     void change(int file, bool reading, bool writing);
     /// No call comes after it, not even for what was found ready in this turn. Gives back what add() took.
@@ -34,24 +32,20 @@ public:
     /// Lets go of all of them; for the end of the loop.
     void clear();
 
+    /// Waits at most this long until a file is ready, and calls all that are. -1: for ever.
+    void wait(int milliseconds);
+
     /// Memory to receive into, shared by all sockets of the loop; good until the handler returns.
     static constexpr std::size_t receive_bytes = 64 * 1024;
     [[nodiscard]] std::uint8_t* receive_buffer() { return receive_buffer_.data(); }
 
-    /// Asks the reactor to call back once a socket is ready.
-    void arm();
-    /// After a batch more is likely ready: look again before asking the reactor.
-    [[nodiscard]] bool is_hot() const { return hot_; }
-    void poll();
-
 private:
     void control(int operation, int file, bool reading, bool writing);
 
-    asio::posix::stream_descriptor epoll_;
+    int epoll_;
     std::vector<std::shared_ptr<Pollable>> by_file_;
     std::vector<std::uint8_t> receive_buffer_;
-    std::vector<Pollable*> batch_;  // what the running poll() found; null: removed meanwhile
-    bool armed_ = false, hot_ = false;
+    std::vector<Pollable*> batch_;  // what the running wait() found; null: removed meanwhile
 };
 
 }  // namespace gs::runtime

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/virtual_loop.hpp"
 
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Task<> collect(Future<Result<int>> future, std::vector<Result<int>>* into, AsioLoop* loop, std::size_t stop_at) {
+Task<> collect(Future<Result<int>> future, std::vector<Result<int>>* into, EpollLoop* loop, std::size_t stop_at) {
     auto result = co_await std::move(future);
     into->push_back(std::move(result));
     if (into->size() == stop_at) loop->stop();
@@ -24,7 +24,7 @@ Task<> collect(Future<Result<int>> future, std::vector<Result<int>>* into, AsioL
 }  // namespace
 
 TEST_CASE("blocking work runs elsewhere and answers on the loop", "[runtime][NET-15]") {
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     BlockingPool pool{{2, 16}};
     Tasks tasks;
     std::vector<Result<int>> results;
@@ -42,7 +42,7 @@ TEST_CASE("blocking work runs elsewhere and answers on the loop", "[runtime][NET
 }
 
 TEST_CASE("a full pool answers busy at once", "[runtime][NET-15]") {
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     std::promise<void> started;
     std::promise<void> gate;
     auto opened = gate.get_future().share();
@@ -101,7 +101,7 @@ TEST_CASE("what blocking work throws comes back as an error", "[runtime][NET-15]
 }
 
 TEST_CASE("a pool finishes what is queued before it ends", "[runtime][NET-15]") {
-    AsioLoop loop{"test", 1};
+    EpollLoop loop{"test", 1};
     int ran = 0;
     {
         BlockingPool pool{{1, 100}};

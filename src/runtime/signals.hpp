@@ -1,21 +1,25 @@
 #pragma once
 // SIGINT and SIGTERM as calls on a loop. Owner: keep it as long as signals should be heard; the default comes back
-// after.
+// after. One of it at a time in a process. Errors: throws when the system refuses.
+#include <csignal>
 #include <functional>
 #include <memory>
 
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 
 namespace gs::runtime {
 
 class Signals {
 public:
-    Signals(AsioLoop& loop, std::function<void(int signal)> on_signal);
+    Signals(EpollLoop& loop, std::function<void(int signal)> on_signal);
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
     ~Signals();
 
 private:
-    struct State;
-    std::shared_ptr<State> state_;
+    class Pipe;
+    EpollLoop& loop_;
+    std::shared_ptr<Pipe> pipe_;
 };
 
 }  // namespace gs::runtime

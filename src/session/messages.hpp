@@ -1,6 +1,7 @@
 #pragma once
 // What gateway, center and game tell each other about players and channels. Client messages themselves are relayed as
-// they are (raw commands below): subject = player, generation = connection epoch, body = the client's message.
+// they are (raw commands below): subject = player, generation = connection epoch, body = one or more whole frames of the
+// client protocol; what a client sends or is sent in one turn crosses the cluster as one message.
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace gs::session {
 // --- raw bodies ------------------------------------------------------------------------------------------------------
 inline constexpr Command relay_from_client = 100;  ///< gateway -> game
 inline constexpr Command relay_to_client = 101;    ///< game -> gateway, center -> gateway
-inline constexpr Command relay_to_all = 102;       ///< game -> gateways: every client
+inline constexpr Command relay_to_all = 102;       ///< game -> gateways: every client; one message without its prefix
 inline constexpr Command relay_to_player = 103;    ///< game -> center: wherever that player is (subject)
 inline constexpr Command relay_to_channel = 104;   ///< center -> gateways: msgpack text (channel), then the message
 

@@ -45,7 +45,38 @@ struct ErrorBody {
 inline constexpr std::size_t header_bytes_max = 13;
 
 [[nodiscard]] MessageView parse_message(BytesView payload);
-void write_header(Buffer& out, const Header& header);
+
+inline constexpr std::size_t varint_bytes_max = 10;
+
+/// Returns the place after it; there must be room for varint_bytes_max.
+[[nodiscard]] inline std::uint8_t* write_varint(std::uint8_t* at, std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) *at++ = static_cast<std::uint8_t>(value | 0x80);
+    *at++ = static_cast<std::uint8_t>(value);
+    return at;
+}
+/// False when it does not end, or is longer than 64 bits.
+[[nodiscard]] inline bool read_varint(BytesView& bytes, std::uint64_t& value) {
+    value = 0;
+    for (std::size_t index = 0; index < bytes.size() && index < 10; ++index) {
+        const std::uint64_t part = bytes[index] & 0x7fU;
+        if (index == 9 && part > 1) return false;
+        value |= part << (7 * index);
+        if ((bytes[index] & 0x80U) == 0) {
+            bytes = bytes.subspan(index + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+inline void write_header(Buffer& out, const Header& header) {
+    auto* at = out.extend(header_bytes_max);
+    *at++ = static_cast<std::uint8_t>(static_cast<std::uint8_t>(header.kind) | (header.error ? flag::error : 0));
+    *at++ = static_cast<std::uint8_t>(header.command);
+    *at++ = static_cast<std::uint8_t>(header.command >> 8);
+    if (header.kind == Kind::request || header.kind == Kind::reply) at = write_varint(at, header.request_id);
+    out.end_at(at);
+}
 
 template <class Body>
 void write_message(Buffer& out, const Header& header, const Body& body) {
@@ -61,9 +92,5 @@ void write_framed(Buffer& out, const Header& header, const Body& body) {
     write_message(out, header, body);
     finish_frame(out, begin);
 }
-
-void write_varint(Buffer& out, std::uint64_t value);
-/// False when it does not end, or is longer than 64 bits.
-[[nodiscard]] bool read_varint(BytesView& bytes, std::uint64_t& value);
 
 }  // namespace gs::wire

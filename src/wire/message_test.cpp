@@ -97,7 +97,7 @@ TEST_CASE("a message that ends early is refused", "[wire][MSG-02]") {
 TEST_CASE("varints hold up to 64 bits and no more", "[wire][MSG-02]") {
     const auto round = [](std::uint64_t value) {
         Buffer out;
-        write_varint(out, value);
+        out.end_at(write_varint(out.extend(varint_bytes_max), value));
         out.push_back(0x77);
         BytesView rest = out;
         std::uint64_t back = ~value;

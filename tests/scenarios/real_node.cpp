@@ -3,12 +3,11 @@
 #include <catch2/catch.hpp>
 
 #include "api/registry.hpp"
-#include "transport/tcp/tcp_transport.hpp"
 
 namespace gs::scenarios {
 
 RealNode::RealNode(const std::map<std::string, SettingScalar>& settings)
-    : transport_{transport::make_tcp_transport()}, log_level_before_{log::detail::level.load()} {
+    : log_level_before_{log::detail::level.load()} {
     log::set_level(log::Level::off);
     set_setting(tree_, "storage.engine", std::string{"memory"});
     set_setting(tree_, "gateway.tcp.address", std::string{"127.0.0.1:0"});

@@ -7,8 +7,9 @@
 #include <thread>
 
 #include "app/node.hpp"
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "tests/scenarios/cluster.hpp"
+#include "transport/tcp/tcp_transport.hpp"
 
 namespace gs::scenarios {
 
@@ -28,9 +29,9 @@ private:
     void wait_ready();
 
     SettingsTree tree_;
-    std::unique_ptr<transport::Transport> transport_;
+    runtime::EpollLoop loop_{"test", 1};
     runtime::BlockingPool pool_{{2, 64}};
-    runtime::AsioLoop loop_{"test", 1};
+    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport(pool_);
     std::unique_ptr<app::Node> node_;
     std::promise<void> ready_;
     std::optional<Error> failure_;

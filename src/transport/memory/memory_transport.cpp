@@ -9,7 +9,7 @@ class MemoryConnection final : public Connection,
                                private runtime::EndOfTurn {
 public:
     MemoryConnection(MemoryTransport& network, runtime::Loop& loop, std::string remote, std::shared_ptr<bool> cut)
-        : network_{network}, loop_{loop}, remote_{std::move(remote)}, cut_{std::move(cut)} {}
+        : EndOfTurn{Phase::send}, network_{network}, loop_{loop}, remote_{std::move(remote)}, cut_{std::move(cut)} {}
     ~MemoryConnection() override { loop_.forget(*this); }
 
     void join(const std::shared_ptr<MemoryConnection>& peer) { peer_ = peer; }

@@ -6,7 +6,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <asio/ip/tcp.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "transport/tcp/socket_address.hpp"
 
 namespace gs::transport {
 
@@ -15,7 +18,8 @@ constexpr std::size_t gather_max = 64;
 constexpr auto linger_max = std::chrono::seconds{1};
 }  // namespace
 
-TcpConnection::TcpConnection(runtime::AsioLoop& loop, int socket) : loop_{loop}, socket_{socket} {
+TcpConnection::TcpConnection(runtime::EpollLoop& loop, int socket)
+    : EndOfTurn{Phase::send}, loop_{loop}, socket_{socket} {
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ::setsockopt(socket_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -163,13 +167,6 @@ void TcpConnection::shut() {
     // The held bytes stay: the handler may still look at them.
 }
 
-std::string TcpConnection::remote() const {
-    asio::ip::tcp::endpoint end;
-    auto size = static_cast<socklen_t>(end.capacity());
-    if (socket_ < 0 || ::getpeername(socket_, end.data(), &size) != 0) return "unknown";
-    end.resize(size);
-    return end.address().is_v6() ? fmt::format("[{}]:{}", end.address().to_string(), end.port())
-                                 : fmt::format("{}:{}", end.address().to_string(), end.port());
-}
+std::string TcpConnection::remote() const { return remote_address(socket_).text(); }
 
 }  // namespace gs::transport

@@ -4,7 +4,7 @@
 // out in one system call; only a full socket waits for readiness.
 #include <memory>
 
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "transport/out_queue.hpp"
 #include "transport/transport.hpp"
 
@@ -16,7 +16,7 @@ class TcpConnection final : public Connection,
                             private runtime::Pollable {
 public:
     /// Takes the connected socket, which must be non-blocking.
-    TcpConnection(runtime::AsioLoop& loop, int socket);
+    TcpConnection(runtime::EpollLoop& loop, int socket);
     ~TcpConnection() override;
 
     void start(ConnectionHandler& handler) override;
@@ -38,7 +38,7 @@ private:
     void fail(const Error& why);
     void shut();
 
-    runtime::AsioLoop& loop_;
+    runtime::EpollLoop& loop_;
     ConnectionHandler* handler_ = nullptr;
     OutQueue out_;
     Buffer held_;  // what the handler did not take yet

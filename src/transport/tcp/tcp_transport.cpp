@@ -3,30 +3,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
 
 #include "base/log.hpp"
+#include "transport/tcp/socket_address.hpp"
 #include "transport/tcp/tcp_connection.hpp"
 
 namespace gs::transport {
 
 namespace {
 
-using asio::ip::tcp;
-using Socket = asio::basic_stream_socket<tcp, asio::io_context::executor_type>;
-
 constexpr auto accept_pause = std::chrono::milliseconds{100};
 constexpr int accepts_per_turn = 64;
 
-std::string to_text(const tcp::endpoint& end) {
-    return end.address().is_v6() ? fmt::format("[{}]:{}", end.address().to_string(), end.port())
-                                 : fmt::format("{}:{}", end.address().to_string(), end.port());
+int open_socket(const SocketAddress& address) {
+    return ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 class TcpListener final : public Listener, private runtime::Pollable {
 public:
-    TcpListener(runtime::AsioLoop& loop, ListenOptions options, Transport::OnAccept on_accept)
+    TcpListener(runtime::EpollLoop& loop, ListenOptions options, Transport::OnAccept on_accept)
         : loop_{loop}, options_{options}, on_accept_{std::move(on_accept)} {}
     ~TcpListener() override {
         loop_.cancel(pause_);
@@ -36,24 +33,14 @@ public:
     }
 
     Result<void> open(const HostPort& address) {
-        asio::error_code error;
-        const auto ip = asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, error);
-        if (error) return Error{Code::invalid, "\"{}\" is not an IP address of this machine", address.host};
-        const tcp::endpoint end{ip, address.port};
-        tcp::acceptor acceptor{loop_.io()};
-        acceptor.open(end.protocol(), error);
-        if (!error) acceptor.set_option(asio::socket_base::reuse_address{true}, error);
-        if (!error) acceptor.bind(end, error);
-        if (!error) acceptor.listen(options_.backlog, error);
-        if (!error) acceptor.native_non_blocking(true, error);
-        if (error == asio::error::address_in_use) {
-            return Error{Code::conflict, "port {} of {} is in use by another process; stop it or choose another port",
-                         address.port, address.host};
-        }
-        if (error)
-            return Error{Code::invalid, "cannot listen on {}:{}: {}", address.host, address.port, error.message()};
-        address_ = to_text(acceptor.local_endpoint(error));
-        socket_ = acceptor.release(error);
+        const auto end = parse_socket_address({address.host == "localhost" ? "127.0.0.1" : address.host, address.port});
+        if (!end) return Error{Code::invalid, "\"{}\" is not an IP address of this machine", address.host};
+        socket_ = open_socket(*end);
+        const int on = 1;
+        const bool listens = socket_ >= 0 && ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                             ::bind(socket_, end->get(), end->size) == 0 && ::listen(socket_, options_.backlog) == 0;
+        if (!listens) return refused(address, errno);
+        address_ = local_address(socket_).text();
         // Not owned by the poller: the listener removes itself.
         loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, true, false);
         return {};
@@ -62,6 +49,15 @@ public:
     std::string address() const override { return address_; }
 
 private:
+    Error refused(const HostPort& address, int why) {
+        if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+        if (why == EADDRINUSE) {
+            return {Code::conflict, "port {} of {} is in use by another process; stop it or choose another port",
+                    address.port, address.host};
+        }
+        return {Code::invalid, "cannot listen on {}:{}: {}", address.host, address.port, std::strerror(why)};
+    }
+
     void on_ready(bool /*readable*/, bool /*writable*/) override {
         for (int count = 0; count < accepts_per_turn; ++count) {
             const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -84,7 +80,7 @@ private:
         pause_ = loop_.after(accept_pause, [this] { loop_.poller().change(socket_, true, false); });
     }
 
-    runtime::AsioLoop& loop_;
+    runtime::EpollLoop& loop_;
     ListenOptions options_;
     Transport::OnAccept on_accept_;
     std::string address_;
@@ -93,76 +89,101 @@ private:
     runtime::TimerId pause_{};
 };
 
-/// One attempt to connect: resolve, connect, or give up at the timeout.
-class Attempt : public std::enable_shared_from_this<Attempt> {
+/// One attempt to connect: resolve, connect, or give up at the timeout. It lives as long as its timer.
+class Attempt final : public std::enable_shared_from_this<Attempt>, private runtime::Pollable {
 public:
-    Attempt(runtime::AsioLoop& loop, Transport::OnConnect done)
-        : loop_{loop}, done_{std::move(done)}, resolver_{loop.io()}, socket_{loop.io()}, timer_{loop.io()} {}
+    Attempt(runtime::EpollLoop& loop, runtime::BlockingPool& pool, std::string address, Transport::OnConnect done)
+        : loop_{loop}, pool_{pool}, address_{std::move(address)}, done_{std::move(done)} {}
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    ~Attempt() { close(); }
 
-    void begin(const std::string& address, const HostPort& parts, runtime::Duration timeout) {
-        address_ = address;
-        timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout));
-        timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
-            if (!error) self->finish({Code::deadline, "{} does not answer", self->address_});
+    void begin(const HostPort& parts, runtime::Duration timeout) {
+        timer_ = loop_.after(timeout, [self = shared_from_this()] {
+            self->finish(Error{Code::deadline, "{} does not answer", self->address_});
         });
-        asio::error_code literal;
-        const auto ip = asio::ip::make_address(parts.host, literal);
-        if (!literal) {
-            connect({ip, parts.port});
-            return;
+        const auto literal = parse_socket_address(parts);
+        if (literal) {
+            connect(*literal);
+        } else {
+            tasks_.spawn(look_up(parts), "resolve");
         }
-        resolver_.async_resolve(parts.host, std::to_string(parts.port),
-                                [self = shared_from_this()](const asio::error_code& error, const auto& found) {
-                                    if (error || found.empty()) {
-                                        self->finish({Code::unavailable, "the name in {} is not known: {}",
-                                                      self->address_, error.message()});
-                                    } else {
-                                        self->connect(found.begin()->endpoint());
-                                    }
-                                });
     }
 
 private:
-    void connect(const tcp::endpoint& end) {
-        if (!done_) return;
-        socket_.async_connect(end, [self = shared_from_this()](const asio::error_code& error) {
-            if (error) {
-                self->finish({Code::unavailable, "cannot connect to {}: {}", self->address_, error.message()});
-                return;
-            }
-            self->timer_.cancel();
-            asio::error_code failed;
-            self->socket_.native_non_blocking(true, failed);
-            if (auto done = std::exchange(self->done_, nullptr)) {
-                done(std::shared_ptr<Connection>{
-                    std::make_shared<TcpConnection>(self->loop_, self->socket_.release(failed))});
-            }
-        });
-    }
-    void finish(Error why) {
-        timer_.cancel();
-        resolver_.cancel();
-        asio::error_code ignored;
-        socket_.close(ignored);
-        if (auto done = std::exchange(done_, nullptr)) done(std::move(why));
+    runtime::Task<> look_up(HostPort parts) {
+        auto resolving = pool_.run(loop_, [parts] { return resolve(parts).value(); });
+        const auto found = co_await std::move(resolving);
+        if (found) {
+            connect(*found);
+        } else {
+            fail(fmt::format("the name in {} is not known: {}", address_, found.error().message()));
+        }
     }
 
-    runtime::AsioLoop& loop_;
-    Transport::OnConnect done_;
-    asio::ip::basic_resolver<tcp, asio::io_context::executor_type> resolver_;
-    Socket socket_;
-    asio::steady_timer timer_;
+    void connect(const SocketAddress& end) {
+        socket_ = open_socket(end);
+        if (socket_ < 0 || (::connect(socket_, end.get(), end.size) != 0 && errno != EINPROGRESS)) {
+            fail(fmt::format("cannot connect to {}: {}", address_, std::strerror(errno)));
+            return;
+        }
+        // Not owned by the poller: the attempt removes itself.
+        loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, false, true);
+    }
+
+    void on_ready(bool /*readable*/, bool /*writable*/) override {
+        int error = 0;
+        socklen_t size = sizeof(error);
+        ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size);
+        loop_.poller().remove(socket_);
+        if (error != 0) {
+            ::close(std::exchange(socket_, -1));
+            fail(fmt::format("cannot connect to {}: {}", address_, std::strerror(error)));
+            return;
+        }
+        finish(std::shared_ptr<Connection>{std::make_shared<TcpConnection>(loop_, std::exchange(socket_, -1))});
+    }
+
+    /// The caller may still be inside connect(): told in the next turn.
+    void fail(std::string why) {
+        const auto self = shared_from_this();
+        loop_.cancel(timer_);
+        timer_ =
+            loop_.after({}, [self, why = std::move(why)] { self->finish(Error::verbatim(Code::unavailable, why)); });
+    }
+
+    void finish(Result<std::shared_ptr<Connection>> outcome) {
+        close();
+        const auto done = std::exchange(done_, nullptr);
+        loop_.cancel(timer_);  // which may be the end of this object
+        done(std::move(outcome));
+    }
+
+    void close() {
+        if (socket_ < 0) return;
+        loop_.poller().remove(socket_);
+        ::close(std::exchange(socket_, -1));
+    }
+
+    runtime::EpollLoop& loop_;
+    runtime::BlockingPool& pool_;
     std::string address_;
+    Transport::OnConnect done_;
+    int socket_ = -1;
+    runtime::TimerId timer_{};
+    runtime::Tasks tasks_;
 };
 
 class TcpTransport final : public Transport {
 public:
+    explicit TcpTransport(runtime::BlockingPool& pool) : pool_{pool} {}
+
     Result<std::unique_ptr<Listener>> listen(runtime::Loop& loop, const std::string& address, ListenOptions options,
                                              OnAccept on_accept) override {
         const auto parts = parse_host_port(address);
         if (!parts) return parts.error();
         auto listener =
-            std::make_unique<TcpListener>(static_cast<runtime::AsioLoop&>(loop), options, std::move(on_accept));
+            std::make_unique<TcpListener>(static_cast<runtime::EpollLoop&>(loop), options, std::move(on_accept));
         const auto opened = listener->open(*parts);
         if (!opened) return opened.error();
         return std::unique_ptr<Listener>{std::move(listener)};
@@ -175,13 +196,18 @@ public:
             loop.post([on_connect = std::move(on_connect), error = parts.error()] { on_connect(error); });
             return;
         }
-        std::make_shared<Attempt>(static_cast<runtime::AsioLoop&>(loop), std::move(on_connect))
-            ->begin(address, *parts, timeout);
+        std::make_shared<Attempt>(static_cast<runtime::EpollLoop&>(loop), pool_, address, std::move(on_connect))
+            ->begin(*parts, timeout);
     }
+
+private:
+    runtime::BlockingPool& pool_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> make_tcp_transport() { return std::make_unique<TcpTransport>(); }
+std::unique_ptr<Transport> make_tcp_transport(runtime::BlockingPool& pool) {
+    return std::make_unique<TcpTransport>(pool);
+}
 
 }  // namespace gs::transport

@@ -11,7 +11,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "runtime/asio_loop.hpp"
+#include "runtime/epoll_loop.hpp"
 #include "transport/tcp/tcp_transport.hpp"
 
 using namespace gs;
@@ -54,7 +54,7 @@ public:
         }
         return false;
     }
-    runtime::AsioLoop loop{"test", 1};
+    runtime::EpollLoop loop{"test", 1};
 
 private:
     std::thread thread_;
@@ -152,7 +152,8 @@ struct Server {
     }
 
     LoopThread thread;
-    std::unique_ptr<Transport> transport = make_tcp_transport();
+    gs::runtime::BlockingPool pool{{1, 16}};
+    std::unique_ptr<Transport> transport = make_tcp_transport(pool);
     std::unique_ptr<Listener> listener;
     std::vector<std::unique_ptr<Session>> sessions;
     std::string address;

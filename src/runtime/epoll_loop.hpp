@@ -1,22 +1,19 @@
 #pragma once
-// The real loop: one thread over Asio's reactor. Transports reach the io_context through it; nothing else does.
+// The real loop: one thread that waits for files and timers and runs what is due.
 #include <atomic>
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include <asio/io_context.hpp>
-#include <asio/steady_timer.hpp>
 
 #include "runtime/loop.hpp"
 #include "runtime/poller.hpp"
 
 namespace gs::runtime {
 
-class AsioLoop final : public Loop {
+class EpollLoop final : public Loop {
 public:
-    AsioLoop(std::string name, std::uint64_t seed);
-    ~AsioLoop() override;
+    EpollLoop(std::string name, std::uint64_t seed);
+    ~EpollLoop() override;
 
     /// Runs turns on the calling thread until stop().
     void run();
@@ -28,27 +25,23 @@ public:
     void post(Job job) override;
     [[nodiscard]] bool is_current() const override;
 
-    [[nodiscard]] asio::io_context& io() { return io_; }
     [[nodiscard]] Poller& poller() { return poller_; }
 
 private:
-    void earliest_timer_changed() override;
+    class Wake;
+
+    [[nodiscard]] int milliseconds_to_wait() const;
     void run_posted();
-    void arm_timer();
     void turn();
 
-    asio::io_context io_;
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    asio::steady_timer timer_;
-    Poller poller_{io_};
-    unsigned hot_turns_ = 0;
-    Time timer_armed_for_ = Time::max();
+    Poller poller_;
+    std::shared_ptr<Wake> wake_;
     std::atomic<std::thread::id> thread_{};
     std::atomic<bool> stopping_{false};
     std::vector<Job> local_, running_;
     std::mutex inbox_mutex_;
-    std::vector<Job> inbox_;    // guarded by inbox_mutex_; one wake-up for a batch
-    bool wake_posted_ = false;  // guarded by inbox_mutex_
+    std::vector<Job> inbox_;              // guarded by inbox_mutex_; one wake-up for a batch
+    std::atomic<bool> has_inbox_{false};  // written under inbox_mutex_
 };
 
 }  // namespace gs::runtime
