@@ -106,6 +106,31 @@ TEST_CASE("a line is bounded in size and rate and channels in their names", "[ch
     CHECK(anna.request(Say{"market", "slow"}).has_value());
 }
 
+TEST_CASE("a player is in a hundred channels at most", "[chat][hostile][RTE-06]") {
+    TestCluster cluster;
+    cluster.start();
+    {
+        TestClient anna{cluster};
+        anna.enter(player(1)).value();
+        for (int number = 0; number < 100; ++number) anna.request(Join{fmt::format("channel {}", number)}).value();
+        const auto refused = anna.request(Join{"one more"});
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().code() == Code::limited);
+        CHECK(refused.error().message() == "a player can be in 100 channels at once");
+        CHECK(anna.request(Say{"one more", "not a member"}).has_value());
+        CHECK(anna.pushes<Said>().empty());
+
+        anna.request(Leave{"channel 7"}).value();
+        CHECK(anna.request(Join{"one more"}).has_value());
+        CHECK(anna.request(Join{"channel 7"}).error().code() == Code::limited);
+    }
+    cluster.advance(2s);
+    TestClient again{cluster};  // a new connection is in none
+    again.enter(player(1)).value();
+    for (int number = 0; number < 100; ++number) again.request(Join{fmt::format("other {}", number)}).value();
+    CHECK(again.request(Join{"one more"}).error().code() == Code::limited);
+}
+
 TEST_CASE("the lines of a channel survive a stop of all nodes but storage", "[chat][RTE-06]") {
     TestCluster cluster{
         {{"play", {gs::Role::gateway, gs::Role::center, gs::Role::game}}, {"storage", {gs::Role::storage}}}};

@@ -25,7 +25,7 @@ struct ViewOwnProfile {
     FIELDS()
 };
 
-/// 3 to 60 bytes; Code::conflict when another player has it.
+/// 3 to 60 bytes, no space at its ends, no control characters; Code::conflict when another player has it.
 struct SetNickname {
     std::string nickname;
     FIELDS(nickname)

@@ -7,6 +7,20 @@ using gs::Code;
 using gs::Error;
 using gs::Player;
 
+namespace {
+
+/// U+0000 to U+001F and U+007F to U+009F; the text is UTF-8, which was checked when it came.
+bool has_control_character(std::string_view text) {
+    for (std::size_t place = 0; place < text.size(); ++place) {
+        const auto byte = static_cast<unsigned char>(text[place]);
+        if (byte < 0x20 || byte == 0x7f) return true;
+        if (byte == 0xc2 && place + 1 < text.size() && static_cast<unsigned char>(text[place + 1]) < 0xa0) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 class Profile final : public gs::Module {
 public:
     explicit Profile(gs::ModuleContext& context)
@@ -69,6 +83,9 @@ private:
     static void check_nickname(const std::string& nickname) {
         if (nickname.size() < 3 || nickname.size() > 60 || nickname.front() == ' ' || nickname.back() == ' ') {
             throw Error{Code::invalid, "a nickname has 3 to 60 bytes and no space at its ends"};
+        }
+        if (has_control_character(nickname)) {
+            throw Error{Code::invalid, "a nickname has no tabs, line breaks or other control characters"};
         }
     }
 

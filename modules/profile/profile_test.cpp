@@ -72,6 +72,31 @@ TEST_CASE("others see the public fields only, also of players who are not online
     CHECK(bert.request(ViewProfile{player(77)}).value().nickname.empty());
 }
 
+TEST_CASE("a nickname has no control characters and no blanks at its ends", "[profile][hostile][GPL-01]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    using namespace std::string_literals;
+    for (const auto& bad : {"an\na"s, "anna\n"s, "\tanna"s, "an\0na"s, "an\x1b[31mna"s, "anna\x7f"s, "an\xc2\x85na"s,
+                            "anna\xc2\x9f"s, "\xc2\x80na"s}) {
+        CAPTURE(bad);
+        const auto refused = anna.request(SetNickname{bad});
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().code() == Code::invalid);
+        CHECK(refused.error().message() == "a nickname has no tabs, line breaks or other control characters");
+    }
+    for (const auto& bad : {" anna"s, "anna "s, "   "s}) {
+        CHECK(anna.request(SetNickname{bad}).error().message() ==
+              "a nickname has 3 to 60 bytes and no space at its ends");
+    }
+    CHECK(anna.request(ViewOwnProfile{}).value().shown.nickname.empty());
+    for (const auto& good : {"Anna K"s, "\xc3\x84nne"s, "\xe5\xae\x89\xe5\xa8\x9c"s, "a\xc2\xa0na"s}) {
+        CAPTURE(good);
+        CHECK(anna.request(SetNickname{good}).has_value());
+    }
+}
+
 TEST_CASE("values against the rules are refused with the rule", "[profile][hostile]") {
     TestCluster cluster;
     cluster.start();

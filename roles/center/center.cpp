@@ -122,10 +122,12 @@ RoleAddress Center::choose_game() const {
 
 runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attach request) {
     const auto began = loop_.now();
-    while (learning_ > 0 || !ready_) co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
-    // The gateway has given up by then: an epoch that is granted now would be nobody's.
-    if (loop_.now() - began > attach_patience) {
-        throw Error{Code::unavailable, "logins wait for the center; try again in a moment"};
+    while (learning_ > 0 || !ready_) {
+        // Soon the gateway gives up: an epoch that is granted then would be nobody's.
+        if (loop_.now() - began >= attach_patience) {
+            throw Error{Code::unavailable, "logins wait for the center; try again in a moment"};
+        }
+        co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
     }
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();

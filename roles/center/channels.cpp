@@ -100,11 +100,11 @@ runtime::Task<> Channels::write(std::string name, std::uint64_t reserved) {
 }
 
 runtime::Task<session::ChannelJoined> Channels::join(session::ChannelJoin request) {
-    auto& channel = find_for_work(request.channel);
     const auto joined_already = memberships_.find(request.player);
     if (joined_already != memberships_.end() && joined_already->second >= channels_per_player_max) {
         throw Error{Code::limited, "a player can be in {} channels at once", channels_per_player_max};
     }
+    auto& channel = find_for_work(request.channel);  // after the check: a channel that is made must be used
     co_await channel.mailbox.turn();
     const Turn turn{*this, request.channel};
     co_await load(request.channel);

@@ -1,5 +1,8 @@
-#include <catch2/catch.hpp>
+#include <algorithm>
+#include <array>
+#include <thread>
 
+#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/crypto/crypto.hpp"
@@ -142,6 +145,53 @@ TEST_CASE("wrong passwords are limited for each address", "[login][hostile]") {
         CHECK(browser.post("/v1/login", account(fmt::format("user{}", count), "wrong horse")).status == 401);
     }
     CHECK(browser.post("/v1/login", account("user99", "wrong horse")).status == 429);
+}
+
+TEST_CASE("guesses that come at the same time are all counted", "[login][hostile][LOG-04]") {
+    RealNode node{{{"login.tries_per_address_max", std::int64_t{1'000}}}};
+    {
+        Browser browser{node};
+        REQUIRE(browser.post("/v1/register", account("anna", "correct horse")).status == 200);
+        // Those who know the password are not counted.
+        for (int count = 0; count < 7; ++count) {
+            REQUIRE(browser.post("/v1/login", account("anna", "correct horse")).status == 200);
+        }
+    }
+    std::array<unsigned, 20> statuses{};
+    std::vector<std::thread> guessers;
+    for (auto& status : statuses) {
+        guessers.emplace_back([&node, &status] {
+            Browser browser{node};
+            status = browser.post("/v1/login", account("anna", "wrong horse")).status;
+        });
+    }
+    for (auto& guesser : guessers) guesser.join();
+    CHECK(std::count(statuses.begin(), statuses.end(), 401U) == 5);
+    CHECK(std::count(statuses.begin(), statuses.end(), 429U) == 15);
+}
+
+TEST_CASE("a try that was none is forgiven and no other", "[login]") {
+    using namespace std::chrono_literals;
+    TryLimit limit{2, 60s};
+    const runtime::Time start{};
+    limit.forgive("anna");  // nothing to forgive
+    limit.failed("anna", start);
+    limit.failed("bert", start + 10s);
+    limit.failed("anna", start + 20s);
+    CHECK_THROWS(limit.check("anna", start + 21s));
+    limit.forgive("anna");
+    limit.forgive("carl");
+    CHECK_NOTHROW(limit.check("anna", start + 21s));
+    limit.failed("anna", start + 30s);
+    CHECK_THROWS(limit.check("anna", start + 31s));  // the first one still counts
+    limit.failed("bert", start + 31s);
+    CHECK_THROWS(limit.check("bert", start + 32s));
+    CHECK_NOTHROW(limit.check("anna", start + 61s));
+    limit.forgive("anna");
+    limit.forgive("anna");
+    limit.failed("anna", start + 62s);
+    CHECK_NOTHROW(limit.check("anna", start + 62s));
+    CHECK_THROWS(limit.check("bert", start + 62s));
 }
 
 TEST_CASE("wrong tries are forgotten after their window", "[login]") {

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "wire/frame.hpp"
+#include "wire/message.hpp"
 
 namespace gs::cluster {
 
@@ -12,7 +13,7 @@ namespace {
 constexpr std::string_view link_magic = "GSL1";
 constexpr std::uint16_t link_protocol = 1;
 constexpr std::size_t frame_bytes_max = 16U << 20U;
-constexpr std::size_t envelope_header_bytes_max = 64;
+constexpr std::size_t body_bytes_max = frame_bytes_max - 64;  // less what stands before a body
 constexpr std::size_t hello_bytes_max = 4096;
 constexpr auto backoff_first = std::chrono::milliseconds{50};
 constexpr auto backoff_most = std::chrono::seconds{2};
@@ -350,11 +351,7 @@ void Links::instance(const Instance& instance, bool up) {
 bool Links::carry(const Envelope& envelope) {
     const auto known = by_node_.find(envelope.to.node);
     if (known == by_node_.end()) return false;
-    if (envelope.body.size() + envelope_header_bytes_max > frame_bytes_max) {  // the other side would end the link
-        log::error("a message of {} bytes for {} is too long for a link", envelope.body.size(), envelope.to);
-        refused_.add();
-        return false;
-    }
+    if (envelope.body.size() > body_bytes_max) return refuse_too_long(*known->second, envelope);
     // Answers are let through: refusing them would leave a caller without one.
     const bool bounded = envelope.kind == Envelope::Kind::call || envelope.kind == Envelope::Kind::note;
     if (bounded && known->second->queued() > options_.queue_bytes_max) {
@@ -362,6 +359,26 @@ bool Links::carry(const Envelope& envelope) {
         return false;
     }
     known->second->send(envelope);
+    return true;
+}
+
+/// The other side would end the link. Whoever waits for an answer gets this one; a note is not taken.
+bool Links::refuse_too_long(Link& link, const Envelope& envelope) {
+    const Error error{Code::invalid, "a message of {} bytes is too long for a link between nodes (at most {})",
+                      envelope.body.size(), body_bytes_max};
+    log::error("{} did not get command {}: {}", envelope.to, envelope.command, error.message());
+    refused_.add();
+    if (envelope.kind == Envelope::Kind::call) {
+        group_.buses.front()->reply_error(envelope, error);
+        return true;
+    }
+    if (envelope.kind != Envelope::Kind::reply) return false;
+    Buffer body;
+    msgpack::encode_to(body, wire::ErrorBody{error.code(), error.message()});
+    auto answer = envelope;
+    answer.kind = Envelope::Kind::error;
+    answer.body = body;
+    link.send(answer);
     return true;
 }
 

@@ -50,6 +50,7 @@ private:
     void opened(Link& link);
     void closed(Link& link, const Error& why);
     void instance(const Instance& instance, bool up);
+    bool refuse_too_long(Link& link, const Envelope& envelope);
     void beat();
 
     BusGroup& group_;

@@ -61,6 +61,9 @@ struct CountingTransport final : transport::Transport {
     std::vector<runtime::Time> times;
 };
 
+/// A Measure of so many bytes is answered with more than a link carries.
+constexpr std::size_t too_much_to_answer = 777;
+
 /// A node with one role, put together as the program does it.
 struct Node {
     Node(runtime::Loop& loop, transport::Transport& network, const std::string& name, std::uint64_t incarnation,
@@ -70,7 +73,10 @@ struct Node {
         group.node = name;
         group.buses.push_back(&bus);
         group.has_role[static_cast<std::size_t>(Role::game)] = true;
-        role.on<Measure>([name](const Envelope&, const Measure& request) { return Length{request.text.size(), name}; });
+        role.on<Measure>([name](const Envelope&, const Measure& request) {
+            const auto bytes = request.text.size();
+            return Length{bytes, bytes == too_much_to_answer ? std::string(16U << 20U, 'r') : name};
+        });
         role.on_raw(command_of<Silence>, [](const Envelope&) {});
         role.on<Told>([this](const Envelope&, const Told& note) { told.push_back(note.number); });
         role.watch([this](const Instance& instance, bool up) { heard.emplace_back(instance.node, up); });
@@ -383,6 +389,43 @@ TEST_CASE("answers pass a full queue so that no caller is left without one", "[c
     };
     REQUIRE(world.until(answered, 1s));
     for (auto& result : results) CHECK(result->value().bytes == 1);
+}
+
+TEST_CASE("a message too long for a link is answered with an error and the link stays up",
+          "[cluster][CLU-11][MSG-02]") {
+    constexpr std::size_t frame = 16U << 20U;
+    World world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    const auto measure = [&](std::size_t bytes) {
+        a.result.reset();
+        a.tasks.spawn(keep_result(a.role.call(b.role.address(), Measure{std::string(bytes, 'm')}), &a.result), "call");
+        REQUIRE(world.until([&] { return a.result.has_value(); }, 100ms));  // not only at the deadline
+        return *a.result;
+    };
+    CHECK(measure(frame - 100).value().bytes == frame - 100);
+    SECTION("a call") {
+        const auto refused = measure(frame);
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().code() == Code::invalid);  // sending it again will not help
+        CHECK(refused.error().message() ==
+              "a message of 16777222 bytes is too long for a link between nodes (at most 16777152)");
+    }
+    SECTION("a reply") {
+        const auto answered = measure(too_much_to_answer);
+        REQUIRE_FALSE(answered.has_value());
+        CHECK(answered.error().code() == Code::invalid);
+        CHECK_THAT(answered.error().message(), Catch::Contains("is too long for a link between nodes"));
+        CHECK_THAT(b.metrics.to_prometheus_text(), Catch::Contains("gameserver_link_refused_total 1"));
+    }
+    SECTION("a note") { CHECK_FALSE(a.role.send(b.role.address(), Told{1, std::string(frame, 'm')})); }
+    CHECK(a.links.connected() == 1);
+    CHECK(b.links.connected() == 1);
+    CHECK(a.role.send(b.role.address(), Told{2, {}}));
+    world.time.settle();
+    CHECK((b.told == std::vector<std::uint32_t>{2}));
+    CHECK(measure(1'000).value().bytes == 1'000);
 }
 
 TEST_CASE("a role that changes its announcement is heard on every node", "[cluster][CLU-02][CLU-03]") {

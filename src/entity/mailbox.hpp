@@ -13,25 +13,30 @@ class Mailbox {
 public:
     static constexpr std::size_t waiting_max = 64;  ///< messages of clients; then they are answered `busy`
 
-    [[nodiscard]] bool busy() const { return busy_; }
+    [[nodiscard]] bool busy() const { return busy_ || starting_; }
     [[nodiscard]] bool full() const { return waiting_.size() >= waiting_max; }
     [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
-    /// Takes the turn when nobody has it. Ends with done().
+    /// Takes the turn when nobody has it or waits for it. Ends with done().
     [[nodiscard]] bool try_begin() {
-        if (busy_) return false;
+        if (busy_ || !waiting_.empty()) return false;
         return busy_ = true;
     }
     /// For when try_begin said no: runs with the turn taken, later.
     void wait(runtime::Job job) { waiting_.push_back(std::move(job)); }
-    /// Ends the turn; the next one starts inside this call.
+    /// Ends the turn; the next one starts inside this call, or inside the call that started this one: the stack does
+    /// not grow with those who wait.
     void done() {
         busy_ = false;
-        if (waiting_.empty()) return;
-        auto job = std::move(waiting_.front());
-        waiting_.pop_front();
-        busy_ = true;
-        job();
+        if (starting_) return;
+        starting_ = true;
+        while (!busy_ && !waiting_.empty()) {
+            auto job = std::move(waiting_.front());
+            waiting_.pop_front();
+            busy_ = true;
+            job();
+        }
+        starting_ = false;
     }
 
     /// `co_await mailbox.turn();` waits for the turn; end it with done().
@@ -60,7 +65,7 @@ public:
     [[nodiscard]] Turn turn() { return Turn{*this}; }
 
 private:
-    bool busy_ = false;
+    bool busy_ = false, starting_ = false;
     std::deque<runtime::Job> waiting_;
 };
 

@@ -79,3 +79,45 @@ TEST_CASE("tasks take turns over their suspensions", "[entity][mailbox][GAM-07]"
     CHECK_FALSE(mailbox.busy());
     CHECK(runtime::current_context() == nullptr);
 }
+
+TEST_CASE("a task that is destroyed while it waits for its turn blocks nobody behind it", "[entity][mailbox][GAM-07]") {
+    runtime::VirtualTime time;
+    runtime::VirtualLoop loop{time, "test"};
+    Mailbox mailbox;
+    std::string ran;
+    runtime::Tasks stay;
+    runtime::Tasks gone;
+    stay.spawn(take_turn(&loop, &mailbox, &ran, 'a'), "turn");
+    gone.spawn(take_turn(&loop, &mailbox, &ran, 'x'), "turn");
+    gone.spawn(take_turn(&loop, &mailbox, &ran, 'y'), "turn");
+    stay.spawn(take_turn(&loop, &mailbox, &ran, 'b'), "turn");
+    gone.spawn(take_turn(&loop, &mailbox, &ran, 'z'), "turn");
+    REQUIRE(mailbox.waiting() == 4);
+    gone.cancel();
+    time.advance(1s);
+    CHECK(ran == "aabb");
+    CHECK_FALSE(mailbox.busy());
+    CHECK(mailbox.waiting() == 0);
+}
+
+TEST_CASE("many who wait are served in order on a stack that does not grow", "[entity][mailbox]") {
+    Mailbox mailbox;
+    REQUIRE(mailbox.try_begin());
+    constexpr std::size_t many = 1'000'000;
+    std::size_t served = 0;
+    bool in_order = true;
+    bool overtaken = false;
+    for (std::size_t number = 0; number < many; ++number) {
+        mailbox.wait([&, number] {
+            in_order = in_order && served == number;
+            ++served;
+            mailbox.done();
+            overtaken = overtaken || (served < many && mailbox.try_begin());
+        });
+    }
+    mailbox.done();
+    CHECK(served == many);
+    CHECK(in_order);
+    CHECK_FALSE(overtaken);
+    CHECK_FALSE(mailbox.busy());
+}

@@ -1,11 +1,14 @@
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <optional>
 
 #include <catch2/catch.hpp>
 
+#include "base/log.hpp"
 #include "storage/committer.hpp"
 #include "storage/memory/memory_engine.hpp"
+#include "storage/scratch_directory.hpp"
 
 using namespace gs;
 using namespace gs::storage;
@@ -144,6 +147,52 @@ TEST_CASE("a failed transaction is counted and a pause is used for upkeep", "[st
     CHECK(answered.get() == Code::unavailable);
     CHECK(committer.counters().failed_batches.value() == 1);
     CHECK(idle.get_future().wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+}
+
+TEST_CASE("why storage cannot write is logged once until it writes again", "[storage][OPS-01]") {
+    class FailingEngine final : public Engine {
+    public:
+        explicit FailingEngine(const std::string& why) : why_{why} {}
+        void run(std::span<Operation> batch) override {
+            for (auto& operation : batch) {
+                if (why_.empty()) {
+                    operation.result = Loaded{};
+                } else {
+                    operation.result = Error::verbatim(Code::unavailable, why_);
+                }
+            }
+        }
+        void idle() override {}
+
+    private:
+        const std::string& why_;
+    };
+    const ScratchDirectory directory;
+    const auto level_before = log::detail::level.load();
+    log::Options options;
+    options.file = directory.file("log");
+    log::start(options);
+    {
+        std::string why;
+        Metrics metrics;
+        Committer committer{std::make_unique<FailingEngine>(why), metrics, {.mode = Committer::inline_mode}};
+        for (const auto* next :
+             {"", "the disk is full", "the disk is full", "it is full", "", "", "it is gone {}", ""}) {
+            why = next;
+            committer.submit({Load{{"player", 1}}}, ignore);
+        }
+        CHECK(committer.counters().failed_batches.value() == 4);
+    }
+    log::stop();
+    log::set_level(level_before);
+    std::ifstream file{options.file};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    REQUIRE(lines.size() == 4);
+    CHECK_THAT(lines[0], Catch::Contains("error") && Catch::EndsWith("storage cannot write: the disk is full"));
+    CHECK_THAT(lines[1], Catch::EndsWith("storage writes again"));
+    CHECK_THAT(lines[2], Catch::Contains("error") && Catch::EndsWith("storage cannot write: it is gone {}"));
+    CHECK_THAT(lines[3], Catch::EndsWith("storage writes again"));
 }
 
 TEST_CASE("inline the operation is done when submit returns", "[storage][STO-13]") {

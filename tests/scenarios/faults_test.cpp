@@ -18,6 +18,32 @@ std::vector<NodePlan> five_nodes() {
             {"storage", {Role::storage}}};
 }
 
+/// A gateway with the center, two games, storage; a client who plays on the first game.
+class TwoGames {
+public:
+    TwoGames()
+        : cluster{{{"front", {Role::gateway, Role::center}},
+                   {"game1", {Role::game}},
+                   {"game2", {Role::game}},
+                   {"storage", {Role::storage}}}} {
+        cluster.add_module(trial_module);
+        cluster.start();
+    }
+    /// The game's stop begins; whoever waits for it is the test.
+    void begin_stop(const std::string& game) {
+        cluster.node(game).stop([this] { stopped = true; });
+        cluster.advance(100ms);
+    }
+    /// The game that holds the only player.
+    [[nodiscard]] std::string holder() {
+        cluster.advance(1500ms);
+        return cluster.metric("game1", "gameserver_game_players") == 1 ? "game1" : "game2";
+    }
+
+    TestCluster cluster;
+    bool stopped = false;
+};
+
 }  // namespace
 
 TEST_CASE("roles come up in any order: start_order_free", "[scenario][reliability]") {
@@ -81,6 +107,65 @@ TEST_CASE("play goes on without a center and a restarted one knows who is here",
     CHECK(newer.request(Deposit{1}).value().gold == 16);
 }
 
+TEST_CASE("an attach waits eight seconds for a center that waits for storage", "[scenario][reliability][CEN-01]") {
+    TestCluster cluster{five_nodes()};
+    cluster.start();
+    cluster.kill("center");
+    cluster.cut_links("storage", true);
+    cluster.start("center");
+    cluster.advance(3s);
+    REQUIRE_FALSE(cluster.node("center").is_ready());
+    // A client hears of it at once, since its gateway sees that no center is ready.
+    TestClient anna{cluster};
+    const auto told = anna.enter(player(1));
+    REQUIRE_FALSE(told.has_value());
+    CHECK(told.error().code() == Code::unavailable);
+    CHECK(told.error().message() == "no center is reachable right now");
+
+    // What a gateway has sent just before it sees that.
+    const cluster::RoleBus gateway{cluster.node("gate").home_bus(), Role::gateway};
+    const cluster::RoleBus center{cluster.node("center").home_bus(), Role::center};
+    REQUIRE(gateway.bus().find(center.address()) != nullptr);
+    auto asking = gateway;
+    const auto attached = asking.call(center.address(), session::Attach{player(1)}, 10s);
+    cluster.advance(4s);
+    CHECK_FALSE(attached.peek());
+    SECTION("storage comes back in time") {
+        cluster.cut_links("storage", false);
+        cluster.advance(3900ms);
+        REQUIRE(attached.peek());
+        REQUIRE(attached.peek()->has_value());
+        CHECK((*attached.peek())->game.role == Role::game);
+    }
+    SECTION("storage does not come back") {
+        cluster.advance(3900ms);
+        CHECK_FALSE(attached.peek());
+        cluster.advance(200ms);
+        REQUIRE(attached.peek());
+        REQUIRE_FALSE(attached.peek()->has_value());
+        CHECK(attached.peek()->error().code() == Code::unavailable);
+        CHECK(attached.peek()->error().message() == "logins wait for the center; try again in a moment");
+    }
+}
+
+TEST_CASE("without a game or its storage an enter is refused at once with the reason", "[scenario][reliability]") {
+    TestCluster cluster{five_nodes()};
+    cluster.start();
+    TestClient anna{cluster};
+    anna.hello().value();
+    const std::string lost = GENERATE(as<std::string>{}, "game", "storage");
+    cluster.kill(lost);
+    cluster.advance(1s);
+    const auto refused = anna.enter(player(1));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code() == Code::unavailable);
+    CHECK(refused.error().message() == (lost == "game" ? "no game server is ready right now; try again in a moment"
+                                                       : "no storage is reachable right now"));
+    cluster.start();
+    TestClient again{cluster};
+    CHECK(again.enter(player(1)).has_value());
+}
+
 TEST_CASE("a gateway that meets a restarted center late gives up sessions that moved", "[scenario][reliability]") {
     TestCluster cluster{{{"center", {Role::center}},
                          {"gate1", {Role::gateway}},
@@ -104,7 +189,7 @@ TEST_CASE("a gateway that meets a restarted center late gives up sessions that m
     CHECK(cluster.metric("center", "gameserver_online_players") == 1);
 }
 
-TEST_CASE("clients of a lost game are closed and may come back", "[scenario][reliability]") {
+TEST_CASE("clients of a lost game are closed and may come back", "[scenario][reliability][CLU-05]") {
     TestCluster cluster{five_nodes()};
     cluster.add_module(trial_module);
     cluster.start();
@@ -211,6 +296,56 @@ TEST_CASE("a game that stops hands its players over to another one", "[scenario]
         again.enter(player(id)).value();
         CHECK(again.request(ReadNotes{}).value().leave == fmt::format("of {}", id));
     }
+}
+
+TEST_CASE("a player stays with the game that stops until it has saved and let go", "[scenario][reliability][CEN-01]") {
+    TwoGames world;
+    auto& cluster = world.cluster;
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    anna.request(WriteNotes{"", "", "not saved yet"}).value();
+    const auto holder = world.holder();
+    anna.send(Wait{3'000});  // her turn is taken, so the stopping game cannot save her yet
+    cluster.advance(10ms);
+    world.begin_stop(holder);
+    REQUIRE(anna.wait_closed(1s));
+
+    // The other game must not load her now: what the first one is about to save would be lost.
+    TestClient early{cluster};
+    const auto refused = early.enter(player(1));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code() == Code::unavailable);
+    CHECK(refused.error().message() == "this game server is stopping");
+    TestClient other{cluster};
+    CHECK(other.enter(player(2)).has_value());  // new players go elsewhere
+    CHECK_FALSE(world.stopped);
+
+    REQUIRE(cluster.run_until([&] { return world.stopped; }, 5s));
+    TestClient again{cluster};
+    again.enter(player(1)).value();
+    CHECK(again.request(ReadNotes{}).value().leave == "not saved yet");
+    CHECK(cluster.metric(holder, "gameserver_commit_fenced_total") == 0);
+}
+
+TEST_CASE("a game that is lost while it stops gives its players free", "[scenario][reliability][CEN-01][CLU-05]") {
+    TwoGames world;
+    auto& cluster = world.cluster;
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    anna.request(Deposit{5}).value();
+    const auto holder = world.holder();
+    anna.send(Wait{3'600'000});
+    cluster.advance(10ms);
+    world.begin_stop(holder);
+    TestClient early{cluster};
+    REQUIRE_FALSE(early.enter(player(1)).has_value());
+
+    cluster.kill(holder);
+    cluster.advance(10s);
+    CHECK_FALSE(world.stopped);
+    TestClient again{cluster};
+    again.enter(player(1)).value();
+    CHECK(again.request(Deposit{1}).value().gold == 6);
 }
 
 }  // namespace gs::scenarios

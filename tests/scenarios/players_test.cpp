@@ -78,6 +78,74 @@ TEST_CASE("neither answer nor push of a confirmed change leaves before storage h
     REQUIRE(bert.pushes<Told>().size() == 1);
 }
 
+TEST_CASE("others see what is committed of a player and nothing of a turn that is under way",
+          "[scenario][GAM-06][NEW-04]") {
+    TestCluster cluster{
+        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster};
+    TestClient bert{cluster};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    anna.request(Deposit{5}).value();
+    CHECK(bert.request(LookUpGold{player(1)}).value().gold == 5);
+    CHECK(anna.request(LookUpGold{player(1)}).value().gold == 5);
+
+    SECTION("of a handler that has changed it and still waits") {
+        const auto failing = anna.send(LateFailingDeposit{100});
+        cluster.advance(50ms);
+        CHECK(bert.request(LookUpGold{player(1)}).value().gold == 5);
+        CHECK_FALSE(anna.has_answer(failing));
+        CHECK_FALSE(anna.answer<LateFailingDeposit>(failing).has_value());
+        CHECK(bert.request(LookUpGold{player(1)}).value().gold == 5);
+    }
+    SECTION("of a change that storage has not confirmed") {
+        cluster.cut_links("storage", true);
+        const auto deposit = anna.send(Deposit{100});
+        cluster.advance(2s);
+        CHECK(bert.request(LookUpGold{player(1)}).value().gold == 5);
+        CHECK_FALSE(anna.has_answer(deposit));
+        cluster.cut_links("storage", false);
+        CHECK(anna.answer<Deposit>(deposit).value().gold == 105);
+        CHECK(bert.request(LookUpGold{player(1)}).value().gold == 105);
+    }
+    SECTION("of a player who has left") {
+        anna.disconnect();
+        cluster.advance(2s);
+        CHECK(bert.request(LookUpGold{player(1)}).value().gold == 5);
+        CHECK(bert.request(LookUpGold{player(77)}).value().gold == 0);
+    }
+}
+
+TEST_CASE("what an enter hook changed is stored before the client is in", "[scenario][GAM-01][NEW-04]") {
+    TestCluster cluster{
+        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    cluster.add_module(trial_module);
+    cluster.start();
+    const std::string one_login = R"({"email":"","logins":1})";  // the profile's enter hook counts them
+
+    SECTION("a game that dies right after has stored it") {
+        TestClient anna{cluster};
+        anna.enter(player(1)).value();
+        cluster.kill("game");
+        CHECK(cluster.stored(player(1), "profile_private") == one_login);
+    }
+    SECTION("while storage is away the client waits") {
+        TestClient anna{cluster};
+        anna.hello().value();
+        trial_entering = [&] { cluster.cut_links("storage", true); };
+        const auto entering = anna.send(wire::Enter{cluster.token(player(1))});
+        cluster.advance(3s);
+        trial_entering = nullptr;
+        CHECK_FALSE(anna.has_answer(entering));
+        CHECK(anna.is_open());
+        cluster.cut_links("storage", false);
+        CHECK(anna.answer<wire::Enter>(entering).value().player == player(1));
+        CHECK(cluster.stored(player(1), "profile_private") == one_login);
+    }
+}
+
 TEST_CASE("a handler that fails leaves no change and no push", "[scenario][NEW-04]") {
     TestCluster cluster;
     cluster.add_module(trial_module);
@@ -138,6 +206,53 @@ TEST_CASE("periodic changes are stored within the period and spread over it", "[
     CHECK(half_way < 20);
     cluster.advance(11s);
     CHECK(count_stored() == 20);
+}
+
+TEST_CASE("a player who is busy when the periodic save comes is saved right after", "[scenario][GAM-04]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.set("game.save_period_seconds", std::int64_t{60});
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    const auto stored = [&] { return cluster.stored(player(1), "periodic_note"); };
+    anna.request(WriteNotes{"", "first", ""}).value();
+    while (stored().empty()) cluster.advance(100ms);  // her moment of each period is now
+
+    cluster.advance(5s);
+    anna.request(WriteNotes{"", "second", ""}).value();
+    cluster.advance(53s);
+    CHECK(stored() == R"({"text":"first"})");
+    const auto busy = anna.send(Wait{4'000});
+    cluster.advance(3s);
+    CHECK(stored() == R"({"text":"first"})");
+    anna.answer<Wait>(busy).value();
+    cluster.advance(1s);
+    CHECK(stored() == R"({"text":"second"})");
+}
+
+TEST_CASE("what could not be saved while storage was away is saved when it is back", "[scenario][GAM-03][GAM-04]") {
+    TestCluster cluster{
+        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    cluster.add_module(trial_module);
+    cluster.set("game.save_period_seconds", std::int64_t{20});
+    cluster.start();
+    TestClient anna{cluster};
+    TestClient bert{cluster};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    cluster.advance(25s);  // nothing of before is unsaved
+    cluster.cut_links("storage", true);
+    anna.request(WriteNotes{"", "periodic", ""}).value();
+    bert.request(WriteNotes{"", "", "at the end"}).value();
+    bert.disconnect();
+    cluster.advance(90s);
+    cluster.cut_links("storage", false);
+    cluster.advance(5s);
+    CHECK(cluster.stored(player(1), "periodic_note") == R"({"text":"periodic"})");
+    CHECK(cluster.stored(player(2), "leave_note") == R"({"text":"at the end"})");
+    CHECK(cluster.metric("game", "gameserver_game_players") == 1);
+    CHECK(anna.request(echo::Echo{"here"}).value().text == "here");
 }
 
 TEST_CASE("a change kept for the leave is stored then and not before", "[scenario][GAM-03]") {

@@ -3,6 +3,7 @@
 namespace gs::scenarios {
 
 bool trial_leave_fails = false;
+std::function<void()> trial_entering;
 
 class Trial final : public Module {
 public:
@@ -20,6 +21,10 @@ public:
         context.on(&Trial::wait, this);
         context.on(&Trial::tell_players, this);
         context.on(&Trial::tell_all, this);
+        context.on(&Trial::look_up_gold, this);
+        context.on_enter([](Player&) {
+            if (trial_entering) trial_entering();
+        });
         context.on_leave([](Player&) {
             if (trial_leave_fails) throw Error{Code::internal, "the leave hook of a test"};
         });
@@ -71,6 +76,11 @@ private:
     Done tell_all(Player& /*player*/, const TellAll& request) {
         context_.push_all(Told{request.text});
         return {};
+    }
+
+    Task<Gold> look_up_gold(Player& /*player*/, LookUpGold request) {
+        auto wallet = co_await context_.look_up<Wallet>(request.player);
+        co_return Gold{wallet.gold};
     }
 
     ModuleContext& context_;

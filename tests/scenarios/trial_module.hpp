@@ -72,6 +72,11 @@ struct TellAll {
     std::string text;
     FIELDS(text)
 };
+/// What this player may see of another one's wallet.
+struct LookUpGold {
+    PlayerId player{};
+    FIELDS(player)
+};
 struct Told {
     std::string text;
     FIELDS(text)
@@ -87,9 +92,12 @@ GS_REQUEST(1906, Wait, Done)
 GS_REQUEST(1907, TellPlayers, Done)
 GS_REQUEST(1908, TellAll, Done)
 GS_PUSH(1909, Told)
+GS_REQUEST(1910, LookUpGold, Gold)
 
 /// While true, the module's leave hook fails.
 extern bool trial_leave_fails;
+/// Called in the module's enter hook, when it is set.
+extern std::function<void()> trial_entering;
 
 }  // namespace gs::scenarios
 

@@ -3,6 +3,7 @@
 # usage: coroutines.sh <folder of compile_commands.json> <parallel jobs>
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+python3 tests/tidy/awaited_calls.py . # the form that no query finds
 query=$(mktemp)
 found=$(mktemp)
 trap 'rm -f "$query" "$found"' EXIT

@@ -43,6 +43,12 @@ CASES = [
     ("docs", "docs/a.md", "```cpp src/base/none.cpp\n```\n", "there is no file src/base/none.cpp"),
     ("docs", "docs/a.md", "[code](../src/base/net_test.cpp#x) [web](https://example.org/)\n", ""),
     ("docs", "docs/a.md", "[page](none.md)\n", "there is no file none.md"),
+    ("awaited_calls", "roles/a/a.cpp", "void f() {\n  co_await (this->*handler)(std::move(x));\n}\n", "roles/a/a.cpp:2: co_await of a call"),
+    ("awaited_calls", "src/base/a.hpp", "\nauto x = co_await (self.*function_)(1);\n", "src/base/a.hpp:2:"),
+    ("awaited_calls", "modules/a/a.cpp", "/* one\ntwo */ co_return co_await\n    ((*this).*answers_[place()])(a, b);\n", "modules/a/a.cpp:2:"),
+    ("awaited_calls", "tests/a_test.cpp", "co_await keep((self->*make)(1), &into);\n", "tests/a_test.cpp:1:"),
+    ("awaited_calls", "roles/a/a.cpp", "co_await call(handler, x);\nreturn (this->*handler)(std::move(x));\n", ""),
+    ("awaited_calls", "roles/a/a.cpp", "// co_await (x->*f)(1)\nco_await match(\"a.*b\", 'x', at->first * 2, *x.y, a.b * c);\n", ""),
     ("paths", "docs/a.md", "See /usr/share/doc and /etc/gameserver.\n", ""),
     ("paths", "docs/a.md", "See /ho" + "me/ann/notes.\n", "docs/a.md:1:"),
 ]

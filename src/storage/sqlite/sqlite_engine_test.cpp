@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <catch2/catch.hpp>
 
+#include "base/log.hpp"
+#include "storage/committer.hpp"
 #include "storage/scratch_directory.hpp"
 #include "storage/sqlite/sqlite_engine.hpp"
 
@@ -258,6 +260,33 @@ TEST_CASE("a full disk confirms nothing and the engine recovers alone", "[storag
     CHECK(wallet(*engine) == "before");
     CHECK(ask<Committed>(*engine, save(epoch, 2, "after")).outcome == Outcome::ok);
     CHECK(wallet(*engine) == "after");
+}
+
+TEST_CASE("the log says that the disk is full", "[storage][sqlite][OPS-01]") {
+    const ScratchDirectory directory;
+    const auto level_before = log::detail::level.load();
+    log::Options options;
+    options.file = directory.file("log");
+    log::start(options);
+    {
+        Metrics metrics;
+        Committer committer{open_engine(directory.file("game.db")), metrics, {.mode = Committer::inline_mode}};
+        OwnerEpoch epoch{};
+        committer.submit({Open{ann}}, [&](Operation&& done) { epoch = std::get<Opened>(done.result).epoch; });
+        const FullDisk full;
+        for (int attempt = 0; attempt < 3; ++attempt) {
+            committer.submit({save(epoch, 1, "lost")},
+                             [](Operation&& done) { CHECK(std::get<Error>(done.result).code() == Code::unavailable); });
+        }
+    }
+    log::stop();
+    log::set_level(level_before);
+    std::ifstream file{options.file};
+    std::string line;
+    REQUIRE(std::getline(file, line));
+    CHECK_THAT(line,
+               Catch::Contains("storage cannot write: ") && Catch::Contains("game.db") && Catch::Contains("is full"));
+    CHECK_FALSE(std::getline(file, line));
 }
 
 TEST_CASE("a failed fsync confirms nothing and the file is opened anew", "[storage][sqlite]") {
