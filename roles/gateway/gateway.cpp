@@ -297,9 +297,9 @@ void Gateway::ended(Client& client, std::string_view why) {
         bus_.publish(Role::center, session::Detached{player, client.epoch()});
         if (!client.channels().empty()) {
             for (const auto& channel : client.channels()) {
-                auto& members = channels_[channel];
-                members.erase(player);
-                if (members.empty()) channels_.erase(channel);
+                const auto members = channels_.find(channel);
+                members->second.erase(player);
+                if (members->second.empty()) channels_.erase(members);
             }
             bus_.publish(Role::center,
                          session::ChannelsLeft{player, {client.channels().begin(), client.channels().end()}});
@@ -333,24 +333,21 @@ void Gateway::channel_member(const session::ChannelMember& note) {
         return;
     }
     place->second->channels().insert(note.channel);
-    channels_[note.channel].insert(note.player);
+    channels_[note.channel][note.player] = place->second;
 }
 
 void Gateway::to_channel(const cluster::Envelope& envelope) {
     msgpack::Reader reader{envelope.body};
     const auto name = reader.text();
     if (reader.failed()) return;
-    const auto members = channels_.find(std::string{name});
+    const auto members = channels_.find(name);
     if (members == channels_.end()) return;
     Buffer frame;
     const auto begin = wire::begin_frame(frame);
     frame.append(envelope.body.subspan(reader.position()));
     wire::finish_frame(frame, begin);
     const SharedBytes shared{frame};
-    for (const auto player : members->second) {
-        const auto place = players_.find(player);
-        if (place != players_.end()) place->second->send_frame(shared);
-    }
+    for (const auto& [player, client] : members->second) client->send_frame(shared);
 }
 
 void Gateway::to_all(BytesView message) {

@@ -84,7 +84,7 @@ private:
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;
-    std::map<std::string, std::set<PlayerId>> channels_;
+    std::map<std::string, HashMap<PlayerId, Client*>, std::less<>> channels_;
     std::map<std::string, std::size_t> unauthenticated_;  // by address
     std::size_t unauthenticated_total_ = 0;
     std::uint64_t next_client_ = 1;

@@ -73,7 +73,9 @@ void EpollLoop::run() {
     thread_ = std::this_thread::get_id();
     while (!stopping_.load(std::memory_order_acquire)) turn();
     run_posted();
-    run_hooks();
+    do {
+        run_hooks();
+    } while (has_hooks());
     thread_ = std::thread::id{};
 }
 

@@ -9,7 +9,7 @@ void Loop::forget(EndOfTurn& hook) {
     hook.wanted_ = false;
     auto& hooks = hooks_of(hook);
     std::replace(hooks.begin(), hooks.end(), &hook, static_cast<EndOfTurn*>(nullptr));
-    std::replace(running_hooks_.begin(), running_hooks_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
+    std::replace(running_.begin(), running_.end(), &hook, static_cast<EndOfTurn*>(nullptr));
 }
 
 TimerId Loop::after(Duration delay, Job job) {
@@ -46,20 +46,35 @@ std::size_t Loop::run_due_timers() {
 }
 
 void Loop::run_hooks() {
-    // Hooks may ask for hooks (a send that fails tells a role): those run too, before the loop sleeps.
-    while (has_hooks()) run_hooks(deliveries_.empty() ? sends_ : deliveries_);
+    // A send may ask for deliveries (one that fails tells a role): those run too, before the loop sleeps.
+    for (std::size_t sent = 0;;) {
+        if (!deliveries_.empty()) {
+            run_deliveries();
+            continue;
+        }
+        if (next_send_ == sends_.size() || sent == sends_per_turn_max) break;
+        auto* hook = sends_[next_send_++];
+        if (hook == nullptr) continue;
+        hook->wanted_ = false;
+        hook->end_of_turn();
+        ++sent;
+    }
+    if (next_send_ == sends_.size() || next_send_ >= 4 * sends_per_turn_max) {
+        sends_.erase(sends_.begin(), sends_.begin() + static_cast<std::ptrdiff_t>(next_send_));
+        next_send_ = 0;
+    }
     ++turns_;
 }
 
-void Loop::run_hooks(std::vector<EndOfTurn*>& hooks) {
-    running_hooks_.swap(hooks);
-    for (std::size_t index = 0; index < running_hooks_.size(); ++index) {
-        auto* hook = running_hooks_[index];
+void Loop::run_deliveries() {
+    running_.swap(deliveries_);
+    for (std::size_t index = 0; index < running_.size(); ++index) {
+        auto* hook = running_[index];
         if (hook == nullptr) continue;
         hook->wanted_ = false;
         hook->end_of_turn();
     }
-    running_hooks_.clear();
+    running_.clear();
 }
 
 }  // namespace gs::runtime

@@ -22,7 +22,8 @@ using WallTime = std::chrono::system_clock::time_point;
 enum class TimerId : std::uint64_t { none = 0 };
 
 /// Called once at the end of a turn in which it was asked for. First messages between roles are delivered, until there
-/// are none; then what all of that has written is sent, so that it leaves together.
+/// are none; then what all of that has written is sent, so that it leaves together. When very much is to be sent
+/// (a broadcast), some of it waits for the next turns, where what has come meanwhile joins it.
 /// Owner: the implementer, who outlives the turn or calls Loop::forget.
 class EndOfTurn {
 public:
@@ -64,6 +65,7 @@ public:
     TimerId after(Duration delay, Job job);
     void cancel(TimerId timer);
 
+    static constexpr std::size_t sends_per_turn_max = 256;
     /// How many turns have ended.
     [[nodiscard]] std::uint64_t turns() const { return turns_; }
 
@@ -76,7 +78,7 @@ protected:
     virtual void earliest_timer_changed() {}
     [[nodiscard]] bool has_timers() const { return !timers_.empty(); }
     [[nodiscard]] Time earliest_timer() const { return timers_.begin()->first.first; }
-    [[nodiscard]] bool has_hooks() const { return !deliveries_.empty() || !sends_.empty(); }
+    [[nodiscard]] bool has_hooks() const { return !deliveries_.empty() || next_send_ < sends_.size(); }
     /// Runs the timers that are due; returns how many.
     std::size_t run_due_timers();
     void run_hooks();
@@ -86,11 +88,12 @@ private:
     [[nodiscard]] std::vector<EndOfTurn*>& hooks_of(const EndOfTurn& hook) {
         return hook.phase_ == EndOfTurn::Phase::deliver ? deliveries_ : sends_;
     }
-    void run_hooks(std::vector<EndOfTurn*>& hooks);
+    void run_deliveries();
 
     std::string name_;
     std::mt19937_64 random_;
-    std::vector<EndOfTurn*> deliveries_, sends_, running_hooks_;
+    std::vector<EndOfTurn*> deliveries_, sends_, running_;
+    std::size_t next_send_ = 0;  // in sends_; those before it are done
     // Ordered by time, then by order of asking, so that a replay fires them in the same order.
     std::map<std::pair<Time, std::uint64_t>, Job> timers_;
     std::map<std::uint64_t, Time> timer_times_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -75,6 +76,35 @@ TEST_CASE("nothing is sent before all deliveries of the turn are done", "[runtim
     loop.at_end_of_turn(*deliver);
     time.settle();
     CHECK(ran == "ddds");
+}
+
+TEST_CASE("a turn with very much to send leaves the rest to the next turns", "[runtime][NET-15]") {
+    VirtualTime time;
+    VirtualLoop loop{time, "test"};
+    const auto many = 2 * Loop::sends_per_turn_max + 1;
+    std::vector<std::size_t> sent;
+    std::vector<std::unique_ptr<Hook>> hooks;
+    for (std::size_t number = 0; number < many; ++number) {
+        hooks.push_back(std::make_unique<Hook>([&sent, number] { sent.push_back(number); }));
+        loop.at_end_of_turn(*hooks.back());
+    }
+    std::size_t sent_before_job = 0;
+    Hook asks{[&] {
+                  loop.post([&] {  // in the next turn
+                      sent_before_job = sent.size();
+                      loop.at_end_of_turn(*hooks.front());    // sent already: once more, at the end
+                      loop.at_end_of_turn(*hooks[many - 1]);  // waits still: once
+                      loop.forget(*hooks[many - 2]);
+                  });
+              },
+              EndOfTurn::Phase::deliver};
+    loop.at_end_of_turn(asks);
+    time.settle();
+    CHECK(sent_before_job == Loop::sends_per_turn_max);
+    REQUIRE(sent.size() == many);
+    CHECK(std::is_sorted(sent.begin(), sent.end() - 1));
+    CHECK(sent[many - 2] == many - 1);
+    CHECK(sent.back() == 0);
 }
 
 TEST_CASE("a forgotten hook is not called", "[runtime][NET-15]") {

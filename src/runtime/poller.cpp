@@ -14,7 +14,7 @@
 namespace gs::runtime {
 
 namespace {
-constexpr int batch_max = 64;
+constexpr int batch_max = 128;
 
 int open_epoll() {
     const int file = ::epoll_create1(EPOLL_CLOEXEC);

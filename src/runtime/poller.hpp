@@ -36,7 +36,7 @@ public:
     void wait(int milliseconds);
 
     /// Memory to receive into, shared by all sockets of the loop; good until the handler returns.
-    static constexpr std::size_t receive_bytes = 64 * 1024;
+    static constexpr std::size_t receive_bytes = 256 * 1024;
     [[nodiscard]] std::uint8_t* receive_buffer() { return receive_buffer_.data(); }
 
 private:

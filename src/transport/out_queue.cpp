@@ -7,6 +7,7 @@ constexpr std::size_t pooled_buffers_max = 256;
 constexpr std::size_t pooled_bytes_max = 16 * 1024;  // what grew above it goes back to the allocator
 constexpr std::size_t kept_bytes_max = 64 * 1024;    // sent bytes at the front of a queue in use
 constexpr std::size_t kept_segments_max = 64;
+constexpr std::size_t copied_bytes_max = 512;
 
 std::vector<Buffer>& pool() {
     thread_local std::vector<Buffer> buffers;
@@ -34,7 +35,13 @@ Buffer& OutQueue::tail() {
 }
 
 void OutQueue::push(const SharedBytes& bytes) {
-    if (!bytes.empty()) segments_.push_back({{}, bytes});
+    if (bytes.empty()) return;
+    // The first waits by reference and costs no buffer; small ones behind it are cheaper copied than sent as pieces.
+    if (segments_.size() > head_ && bytes.size() <= copied_bytes_max) {
+        tail().append(bytes);
+    } else {
+        segments_.push_back({{}, bytes});
+    }
 }
 
 std::size_t OutQueue::bytes() const {

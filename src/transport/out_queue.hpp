@@ -16,6 +16,7 @@ public:
 
     /// The buffer at the end of the queue. What is appended to it counts at the next call of this object.
     [[nodiscard]] Buffer& tail();
+    /// Long ones are held by reference.
     void push(const SharedBytes& bytes);
     [[nodiscard]] std::size_t bytes() const;
     [[nodiscard]] bool empty() const { return bytes() == 0; }

@@ -124,7 +124,10 @@ void TcpConnection::flush() {
             return;
         }
         if (sent > 0) out_.sent(static_cast<std::size_t>(sent));
-        if (sent >= 0 && static_cast<std::size_t>(sent) == total) continue;
+        if (sent >= 0 && static_cast<std::size_t>(sent) == total) {
+            if (count < gather_max) break;
+            continue;
+        }
         want_write_ = true;
         watch();
     }
