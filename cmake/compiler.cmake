@@ -44,3 +44,7 @@ endif()
 if(GS_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "GS_FUZZ needs clang++, but the compiler is ${CMAKE_CXX_COMPILER}. Use: cmake --preset fuzz")
 endif()
+
+if(GS_PLANTED_BUGS)
+  add_compile_definitions(GS_PLANTED_BUGS)
+endif()

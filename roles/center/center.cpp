@@ -40,8 +40,10 @@ Center::Center(RoleContext& context)
         [this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
     bus_.on<session::ChannelLeave>(
         [this](const cluster::Envelope&, const session::ChannelLeave& request) { return channels_.leave(request); });
-    bus_.on<session::ChannelAppend>(
-        [this](RoleAddress, session::ChannelAppend request) { return channels_.append(std::move(request)); });
+    bus_.on<session::ChannelAppend>([this](RoleAddress, session::ChannelAppend request) {
+        require_current(request.player, request.epoch);
+        return channels_.append(std::move(request));
+    });
     bus_.on<session::ChannelsLeft>([this](const cluster::Envelope& envelope, const session::ChannelsLeft& note) {
         for (const auto& channel : note.channels) channels_.remove_member(channel, envelope.from, note.player);
     });
@@ -53,9 +55,12 @@ runtime::Task<> Center::start() {
     co_await bus_.wait_for(Role::storage);
     co_await take_term();
     // Links come up within moments; who they bring is asked before anyone is placed twice.
-    const bool alone = bus_.ready(Role::storage).front().address.node == bus_.address().node;
-    if (term_ > 1 && !alone) co_await runtime::sleep(loop_, settle_);
-    while (learning_ > 0) co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+    const bool alone = bus_.bus().group().has_role[static_cast<std::size_t>(Role::storage)];
+    const bool waits = term_ > 1 && !alone && !planted(PlantedBug::grant_before_rebuild);
+    if (waits) co_await runtime::sleep(loop_, settle_);
+    while (learning_ > 0 && !planted(PlantedBug::grant_before_rebuild)) {
+        co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
+    }
     ready_ = true;
     report();
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
@@ -106,6 +111,8 @@ void Center::report() {
     bus_.announce(ready_, static_cast<std::uint32_t>(online_), {});
 }
 
+bool Center::is_here(RoleAddress game) const { return bus_.bus().find(game) != nullptr; }
+
 RoleAddress Center::choose_game() const {
     std::optional<RoleAddress> best;
     std::uint64_t least = 0;
@@ -122,34 +129,51 @@ RoleAddress Center::choose_game() const {
 
 runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attach request) {
     const auto began = loop_.now();
-    while (learning_ > 0 || !ready_) {
-        // Soon the gateway gives up: an epoch that is granted then would be nobody's.
+    const auto lost_before = lost_gateways_;
+    while (!ready_ || (learning_ > 0 && !planted(PlantedBug::grant_before_rebuild))) {
+        // The gateway gives up soon: an epoch that is granted after that would be nobody's.
         if (loop_.now() - began >= attach_patience) {
             throw Error{Code::unavailable, "logins wait for the center; try again in a moment"};
         }
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
     }
+    // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
+    if (lost_gateways_ != lost_before) throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
-    const auto game = known ? place->second.game : choose_game();
+    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
+    const bool moves = !known || place->second.game != game;
     const auto old_gateway = known ? place->second.gateway : std::nullopt;
     const auto old_epoch = known ? place->second.epoch : ConnectionEpoch{};
+    if (planted(PlantedBug::kick_before_epoch) && old_gateway) {
+        kick(*old_gateway, request.player, old_epoch);
+        co_await runtime::sleep(loop_, std::chrono::milliseconds{200});
+    }
 
     auto& now = players_[request.player];
     now.epoch = ConnectionEpoch{term_ << epoch_bits_in_term | ++granted_};
     now.gateway = from;
     now.game = game;
-    if (!known) ++placed_[game];
+    if (moves) ++placed_[game];
     if (!old_gateway) ++online_;
     // Raised first, told after: the old side is never waited for.
     if (old_gateway) {
         takeovers_.add();
-        kick(*old_gateway, request.player, old_epoch);
+        if (!planted(PlantedBug::kick_before_epoch)) kick(*old_gateway, request.player, old_epoch);
     }
     session::Attached attached;
     attached.epoch = now.epoch;
     attached.game = game;
     co_return attached;
+}
+
+/// A game that was paused wakes with players who have moved on since: nobody may hear them twice, or out of order.
+void Center::require_current(PlayerId player, ConnectionEpoch epoch) const {
+    if (player == PlayerId{} || !ready_ || learning_ > 0) return;
+    const auto place = players_.find(player);
+    if (place == players_.end() || place->second.epoch > epoch) {
+        throw Error{Code::fenced, "player {} is not played here any more", player};
+    }
 }
 
 void Center::kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch) {
@@ -166,6 +190,7 @@ void Center::detach(const session::Detached& note, RoleAddress from) {
     if (place == players_.end() || place->second.epoch != note.epoch || place->second.gateway != from) return;
     place->second.gateway.reset();
     --online_;
+    if (!is_here(place->second.game)) players_.erase(place);
 }
 
 void Center::unload(const session::Unloaded& note, RoleAddress from) {
@@ -191,8 +216,9 @@ void Center::on_instance(const cluster::Instance& instance, bool up) {
     const auto role = instance.address.role;
     if (role != Role::gateway && role != Role::game) return;
     if (!up) {
-        // A game that only stops still saves: its players are its own until it unloads them or is lost.
-        if (role == Role::game && bus_.bus().find(instance.address) != nullptr) return;
+        // A game that only stops still saves: its players are its own until it unloads them or is lost. A gateway that
+        // finds no game right now still has its clients.
+        if (bus_.bus().find(instance.address) != nullptr) return;
         forget(instance.address);
     } else {
         ++learning_;
@@ -227,6 +253,7 @@ void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
 }
 
 void Center::forget(RoleAddress gone) {
+    if (gone.role == Role::gateway) ++lost_gateways_;
     placed_.erase(gone);
     channels_.remove_gateway(gone);
     for (auto place = players_.begin(); place != players_.end();) {
@@ -235,12 +262,8 @@ void Center::forget(RoleAddress gone) {
             where.gateway.reset();
             --online_;
         }
-        if (where.game != gone) {
-            ++place;
-            continue;
-        }
-        if (where.gateway) --online_;
-        place = players_.erase(place);
+        // One that is lost here may still play there, so who has a client stays known: a newer login must end that one.
+        place = where.gateway || is_here(where.game) ? std::next(place) : players_.erase(place);
     }
 }
 

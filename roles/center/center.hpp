@@ -25,6 +25,7 @@ private:
     };
 
     runtime::Task<session::Attached> attach(RoleAddress from, session::Attach request);
+    void require_current(PlayerId player, ConnectionEpoch epoch) const;
     void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
     void detach(const session::Detached& note, RoleAddress from);
     void unload(const session::Unloaded& note, RoleAddress from);
@@ -33,6 +34,7 @@ private:
     runtime::Task<> learn(RoleAddress from);
     void learn_player(const session::HeldPlayer& held, RoleAddress from);
     void forget(RoleAddress gone);
+    [[nodiscard]] bool is_here(RoleAddress game) const;
     [[nodiscard]] RoleAddress choose_game() const;
     runtime::Task<> take_term();
     runtime::Task<> save_channels();
@@ -46,7 +48,7 @@ private:
     std::map<PlayerId, Place> players_;
     std::map<RoleAddress, std::uint32_t> placed_;  // on each game, since its last report
     std::uint64_t term_ = 0, granted_ = 0;
-    std::size_t learning_ = 0, online_ = 0;
+    std::size_t learning_ = 0, online_ = 0, lost_gateways_ = 0;
     bool ready_ = false, saving_ = false;
     Gauge& online_gauge_;
     Counter& takeovers_;

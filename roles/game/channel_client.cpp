@@ -35,6 +35,13 @@ Task<std::uint64_t> ChannelClient::append(std::string channel, Command push, std
     request.command = push;
     request.keep = keep;
     request.line = std::move(line);
+    if (auto* turn = entity::Turn::current()) {
+        const auto* speaker = players_.find(PlayerId{turn->entity().key().id});
+        if (speaker != nullptr && turn->is_of(*speaker)) {
+            request.player = speaker->id();
+            request.epoch = speaker->connection();
+        }
+    }
     const auto center = bus_.any(Role::center).value();
     auto appended = co_await bus_.call(center, std::move(request));
     co_return appended.value().number;

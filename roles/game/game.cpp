@@ -111,6 +111,13 @@ void Game::on_client(const cluster::Envelope& envelope) {
     auto* player = players_.find(PlayerId{envelope.subject});
     if (player == nullptr || !player->is_online() || player->connection() != ConnectionEpoch{envelope.generation}) {
         gone_.add();
+        // Nothing would ever answer that client: its gateway missed that the connection is over.
+        const bool newer = player != nullptr && player->is_online();
+        bus_.send(envelope.from,
+                  session::Kick{PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation}, Code::fenced,
+                                newer ? "this account logged in somewhere else"
+                                      : "the game server does not hold this player; connect again",
+                                !newer});
         return;
     }
     const Sender sender{player->gateway(), player->connection()};
@@ -236,6 +243,7 @@ void Game::end_message(Player& player, const Running& running, Buffer& reply) {
 
 Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply) {
     auto& turn = *player.turn_in_progress();
+    if (planted(PlantedBug::early_reply)) send_reply(player, running.sender, *reply);
     auto outcome = co_await persistence_.commit(turn.commit());
     if (!outcome) {
         fail_message(player, running, outcome.error());
@@ -253,13 +261,13 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
             co_return;
     }
     turn.keep(true);
-    send_reply(player, running.sender, *reply);
+    if (!planted(PlantedBug::early_reply)) send_reply(player, running.sender, *reply);
     finish_turn(player, running);
 }
 
 void Game::fail_message(Player& player, const Running& running, const Error& error) {
     failed_.add();
-    player.turn_in_progress()->undo();
+    planted(PlantedBug::forgotten_undo) ? player.turn_in_progress()->keep(false) : player.turn_in_progress()->undo();
     send_error(player, running.sender, running.header, error);
     finish_turn(player, running);
 }
@@ -381,7 +389,8 @@ void Game::on_leave(PlayerId id, ConnectionEpoch epoch) {
         bus_.publish(Role::center, session::Unloaded{id, epoch});
         return;
     }
-    if (player->connection() != epoch || !player->is_online()) return;
+    if (player->connection() != epoch && !planted(PlantedBug::delete_by_player)) return;
+    if (!player->is_online()) return;
     player->disconnect();
     tasks_.spawn(leave(*player), "leave");
 }

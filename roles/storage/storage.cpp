@@ -2,7 +2,8 @@
 
 namespace gs::storage {
 
-StorageRole::StorageRole(RoleContext& context) : loop_{context.loop}, bus_{context.bus}, metrics_{context.metrics} {
+StorageRole::StorageRole(RoleContext& context)
+    : loop_{context.loop}, bus_{context.bus}, metrics_{context.metrics}, disk_{context.disk} {
     const auto settings = context.settings.section("storage");
     engine_ =
         settings.choice("engine", "sqlite", {"sqlite", "memory"}, "where data is kept; memory forgets it at the end");
@@ -14,6 +15,12 @@ StorageRole::StorageRole(RoleContext& context) : loop_{context.loop}, bus_{conte
     options_.queue_max = static_cast<std::size_t>(settings.integer("queue_max", 50'000, {1, 10'000'000}, "operations",
                                                                    "more wait nowhere: they are answered busy"));
     options_.mode = context.threads ? Committer::threaded : Committer::inline_mode;
+    if (disk_ != nullptr) {
+        options_.mode = Committer::paced;
+        options_.pace = [this](runtime::Job commit, runtime::Job done) {
+            disk_->pace(loop_, std::move(commit), std::move(done));
+        };
+    }
     answer<Open, Opened>();
     answer<Load, Loaded>();
     answer<ReadRecord, Record>();
@@ -41,13 +48,18 @@ runtime::Task<Reply> StorageRole::run(Operation operation) {
         });
     };
     committer_->submit(std::move(operation), std::move(complete));
+    if constexpr (std::is_same_v<Reply, Committed>) {
+        if (planted(PlantedBug::confirm_before_commit)) co_return Reply{};
+    }
     auto finished = co_await std::move(done);
     if (const auto* error = std::get_if<Error>(&finished.result)) throw Error{*error};
     co_return std::get<Reply>(std::move(finished.result));
 }
 
 runtime::Task<> StorageRole::start() {
-    if (engine_ == "memory") {
+    if (disk_ != nullptr) {
+        committer_ = std::make_unique<Committer>(disk_->open(), metrics_, options_);
+    } else if (engine_ == "memory") {
         log::warn("storage keeps everything in memory: nothing survives the end of this process");
         committer_ = std::make_unique<Committer>(make_memory_engine(), metrics_, options_);
     } else {

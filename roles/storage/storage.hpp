@@ -26,6 +26,7 @@ private:
     Metrics& metrics_;
     std::string engine_;
     std::filesystem::path path_;
+    DiskWorld* disk_;
     Committer::Options options_;
     std::unique_ptr<Committer> committer_;
     std::size_t running_ = 0;  // operations that are with the committer

@@ -8,15 +8,26 @@
 #include "api/message.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/planted.hpp"
 #include "base/settings.hpp"
 #include "cluster/bus.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/timers.hpp"
+#include "storage/engine.hpp"
 #include "transport/transport.hpp"
 
 namespace gs {
 
 struct ModuleInfo;
+
+/// A disk that the world gives to the storage role in place of the configured engine (the simulator).
+class DiskWorld {
+public:
+    virtual ~DiskWorld() = default;
+    [[nodiscard]] virtual std::unique_ptr<storage::Engine> open() = 0;
+    /// When a transaction that begins now runs and is done; on that loop, so that it ends with it.
+    virtual void pace(runtime::Loop& loop, runtime::Job commit, runtime::Job done) = 0;
+};
 
 /// What a node gives to each of its roles. Owner: the node; all of it outlives the role.
 struct RoleContext {
@@ -31,6 +42,7 @@ struct RoleContext {
     std::filesystem::path data_directory;
     bool development = false;
     bool threads = true;  ///< false in tests on virtual time: no threads, no sockets but the transport's
+    DiskWorld* disk = nullptr;
 };
 
 class Actor {

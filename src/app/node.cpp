@@ -59,7 +59,7 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
         auto& bus = *buses_[running->loop];
         running->context = std::make_unique<RoleContext>(RoleContext{
             bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
-            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads});
+            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads, world_.disk});
         running->tasks = std::make_unique<runtime::Tasks>();
         running->actor = info->make(*running->context);
         roles_.push_back(std::move(running));

@@ -23,6 +23,7 @@ struct NodeWorld {
     runtime::BlockingPool* pool = nullptr;
     std::uint64_t incarnation = 0;
     bool threads = true;
+    DiskWorld* disk = nullptr;  ///< none: storage is as configured
 };
 
 class Node {

@@ -266,7 +266,7 @@ void Links::stop() {
     if (std::exchange(stopping_, true)) return;
     timers_.cancel_all();
     listener_.reset();
-    for (auto& [link, owned] : links_) link->close();
+    for (auto& link : links_) link->close();
     by_node_.clear();
     links_.clear();
 }
@@ -296,7 +296,7 @@ void Links::retry(const PeerAddress& peer, int failures) {
 void Links::adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled) {
     auto link = std::make_unique<Link>(*this, std::move(connection), dialled);
     auto* at = link.get();
-    links_.emplace(at, std::move(link));
+    links_.push_back(std::move(link));
     at->start();
 }
 
@@ -332,9 +332,10 @@ void Links::closed(Link& link, const Error& why) {
     }
     if (link.dialled()) retry(*link.dialled(), link.is_open() && !link.is_refused() ? 0 : 6);
     // The link may be further up the stack.
-    const auto place = links_.find(&link);
+    const auto place =
+        std::find_if(links_.begin(), links_.end(), [&](const auto& candidate) { return candidate.get() == &link; });
     if (place == links_.end()) return;
-    home_.post([owned = std::move(place->second)] {});
+    home_.post([owned = std::move(*place)] {});
     links_.erase(place);
 }
 
@@ -391,9 +392,9 @@ void Links::announce(const Announcement& announcement) {
 
 void Links::beat() {
     std::vector<Link*> silent;
-    for (auto& [link, owned] : links_) {
+    for (auto& link : links_) {
         if (home_.now() - link->last_heard() > options_.timeout) {
-            silent.push_back(link);
+            silent.push_back(link.get());
         } else if (link->is_open()) {
             link->send_heartbeat();
         }

@@ -58,8 +58,8 @@ private:
     transport::Transport& transport_;
     LinkOptions options_;
     std::unique_ptr<transport::Listener> listener_;
-    std::map<Link*, std::unique_ptr<Link>> links_;
-    std::map<Incarnation, Link*> by_node_;  // those whose hello was accepted
+    std::vector<std::unique_ptr<Link>> links_;  // in the order of their coming
+    std::map<Incarnation, Link*> by_node_;      // those whose hello was accepted
     std::map<Role, Announcement> announced_;
     runtime::Timers timers_;
     bool stopping_ = false;

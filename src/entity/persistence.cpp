@@ -1,6 +1,7 @@
 #include "entity/persistence.hpp"
 
 #include "base/log.hpp"
+#include "base/planted.hpp"
 
 namespace gs::entity {
 
@@ -57,7 +58,9 @@ runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit comm
                 if (answer->outcome == storage::Outcome::fenced) fenced_.add();
                 co_return Result<storage::Outcome>{answer->outcome};
             }
-            if (is_refusal(answer.error().code())) co_return Result<storage::Outcome>{answer.error()};
+            if (is_refusal(answer.error().code()) || planted(PlantedBug::lost_unknown)) {
+                co_return Result<storage::Outcome>{answer.error()};
+            }
         }
         if (attempt == 10) {
             log::warn("a change of {} waits for storage, which does not answer",

@@ -18,7 +18,7 @@ void VirtualTime::settle() {
 bool VirtualTime::next_event(Time& time) const {
     bool found = false;
     for (const auto* loop : loops_) {
-        if (!loop->has_timers()) continue;
+        if (loop->paused_ || !loop->has_timers()) continue;
         time = found ? std::min(time, loop->earliest_timer()) : loop->earliest_timer();
         found = true;
     }
@@ -60,6 +60,7 @@ VirtualLoop::~VirtualLoop() {
 }
 
 bool VirtualLoop::run_turn() {
+    if (paused_) return false;
     bool worked = run_due_timers() > 0;
     for (auto count = jobs_.size(); count > 0; --count) {
         auto job = std::move(jobs_.front());

@@ -18,7 +18,7 @@ public:
 
     [[nodiscard]] Time now() const { return now_; }
     [[nodiscard]] WallTime wall_now() const { return wall_; }
-    /// The calendar jumps; monotonic time does not.
+    /// The calendar jumps for everyone; monotonic time does not.
     void jump_wall(Duration by) { wall_ += std::chrono::duration_cast<WallTime::duration>(by); }
 
     /// Runs everything that is due, without moving time.
@@ -45,9 +45,15 @@ public:
     ~VirtualLoop() override;
 
     [[nodiscard]] Time now() const override { return time_.now_; }
-    [[nodiscard]] WallTime wall_now() const override { return time_.wall_; }
+    [[nodiscard]] WallTime wall_now() const override { return time_.wall_ + wall_offset_; }
     void post(Job job) override { jobs_.push_back(std::move(job)); }
     [[nodiscard]] bool is_current() const override { return true; }
+
+    /// As SIGSTOP does: nothing runs, what arrives waits, and everything that is due by then runs at the end of it.
+    void set_paused(bool paused) { paused_ = paused; }
+    [[nodiscard]] bool is_paused() const { return paused_; }
+    /// The calendar of this loop alone, against that of VirtualTime.
+    void set_wall_offset(Duration offset) { wall_offset_ = std::chrono::duration_cast<WallTime::duration>(offset); }
 
 private:
     friend class VirtualTime;
@@ -55,6 +61,8 @@ private:
 
     VirtualTime& time_;
     std::deque<Job> jobs_;
+    bool paused_ = false;
+    WallTime::duration wall_offset_{};
 };
 
 }  // namespace gs::runtime

@@ -116,7 +116,9 @@ struct ChannelAppend {
     Command command = 0;     ///< of the push
     std::uint32_t keep = 0;  ///< how many last lines the channel keeps
     Binary line;
-    FIELDS(channel, command, keep, line)
+    PlayerId player{};  ///< in whose turn it was said; 0: in nobody's
+    ConnectionEpoch epoch{};
+    FIELDS(channel, command, keep, line, player, epoch)
 };
 /// Center to gateway.
 struct ChannelMember {

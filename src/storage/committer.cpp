@@ -58,7 +58,11 @@ void Committer::submit(Operation operation, Completion completion) {
         if (queue_.size() < options_.queue_max) {
             queue_.push_back({std::move(operation), std::move(completion)});
             waiting_.set(static_cast<std::int64_t>(queue_.size()));
-            if (queue_.size() == 1) wake_.notify_one();
+            if (options_.mode == threaded) {
+                if (queue_.size() == 1) wake_.notify_one();
+            } else if (!paced_batch_runs_) {
+                begin_paced_batch();
+            }
             return;
         }
         refused_.add();
@@ -68,7 +72,10 @@ void Committer::submit(Operation operation, Completion completion) {
 }
 
 void Committer::work() {
-    while (take_batch()) commit_batch();
+    while (take_batch()) {
+        run_batch();
+        complete_batch();
+    }
 }
 
 bool Committer::take_batch() {
@@ -80,19 +87,37 @@ bool Committer::take_batch() {
         lock.lock();
         wake_.wait(lock, has_work);
     }
+    fill_batch();
+    return !batch_.empty();
+}
+
+void Committer::fill_batch() {
     while (!queue_.empty() && batch_.size() < options_.batch_max) {
         batch_.push_back(std::move(queue_.front().operation));
         completions_.push_back(std::move(queue_.front().completion));
         queue_.pop_front();
     }
     waiting_.set(static_cast<std::int64_t>(queue_.size()));
-    return !batch_.empty();
 }
 
-void Committer::commit_batch() {
+void Committer::begin_paced_batch() {
+    fill_batch();
+    paced_batch_runs_ = !batch_.empty();
+    if (!paced_batch_runs_) return;
+    options_.pace([this] { run_batch(); },
+                  [this] {
+                      complete_batch();
+                      begin_paced_batch();
+                  });
+}
+
+void Committer::run_batch() {
     const auto started = std::chrono::steady_clock::now();
     engine_->run(batch_);
     note_batch(batch_.front(), batch_.size(), std::chrono::steady_clock::now() - started);
+}
+
+void Committer::complete_batch() {
     for (std::size_t index = 0; index < batch_.size(); ++index) completions_[index](std::move(batch_[index]));
     batch_.clear();
     completions_.clear();

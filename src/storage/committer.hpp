@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/metrics.hpp"
+#include "runtime/job.hpp"
 #include "storage/engine.hpp"
 
 namespace gs::storage {
@@ -50,12 +52,16 @@ class Committer {
 public:
     enum Mode : std::uint8_t {
         threaded,     ///< completions are called on the committer's thread
-        inline_mode,  ///< no thread: each operation is run, and completed, inside submit (the simulator)
+        inline_mode,  ///< no thread: each operation is run, and completed, inside submit (tests)
+        paced,        ///< no thread: `pace` says when a transaction runs and when it is done (the simulator)
     };
+    /// Runs `commit` and later `done`, neither before it returns.
+    using Pace = std::function<void(runtime::Job commit, runtime::Job done)>;
     struct Options {
         Mode mode = threaded;
         std::size_t queue_max = 50'000;  ///< operations that wait; beyond, they complete at once with Error{busy}
         std::size_t batch_max = 256;     ///< operations in one transaction
+        Pace pace{};
     };
     /// May be read by any thread.
     struct Counters {
@@ -88,7 +94,10 @@ private:
     void work();
     /// False when the committer ends and nothing is left.
     bool take_batch();
-    void commit_batch();
+    void fill_batch();
+    void run_batch();
+    void complete_batch();
+    void begin_paced_batch();
     void note_batch(const Operation& first, std::size_t size, std::chrono::nanoseconds duration);
 
     const Options options_;
@@ -104,6 +113,7 @@ private:
 
     // Of the committing thread.
     bool failing_ = false;
+    bool paced_batch_runs_ = false;
     std::vector<Operation> batch_;
     std::vector<Completion> completions_;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.hpp"
+
 namespace gs::storage {
 
 namespace {
@@ -90,7 +92,9 @@ void fail_all(std::span<Operation> batch, std::string_view reason) {
 }
 
 Outcome judge_entity(const EntityWrite& write, const std::optional<Ownership>& stored) {
-    if (!stored || stored->epoch != write.epoch) return Outcome::fenced;
+    if (!stored) return Outcome::fenced;
+    if (stored->epoch != write.epoch && !planted(PlantedBug::skip_epoch_check)) return Outcome::fenced;
+    if (planted(PlantedBug::accept_old_sequence) && write.sequence == stored->sequence) return Outcome::ok;
     if (write.sequence <= stored->sequence) return Outcome::dup;
     return write.sequence == stored->sequence + 1 ? Outcome::ok : Outcome::fenced;
 }

@@ -14,49 +14,7 @@ namespace {
 
 constexpr auto frame_length_max = std::size_t{1} << 20U;
 
-class KeyDirectory {
-public:
-    KeyDirectory() {
-        crypto_init().value();
-        path_ = std::filesystem::temp_directory_path() / fmt::format("gameserver-test-keys-{:x}", random_u64());
-        app::create_keys(path_).value();
-    }
-    KeyDirectory(const KeyDirectory&) = delete;
-    KeyDirectory& operator=(const KeyDirectory&) = delete;
-    ~KeyDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
-
 }  // namespace
-
-const std::filesystem::path& key_directory() {
-    static const KeyDirectory directory;
-    return directory.path();
-}
-
-const SigningKey& token_key() {
-    static const auto key = load_private_key(key_directory() / "token.key").value();
-    return key;
-}
-
-void set_setting(SettingsTree& tree, const std::string& path, SettingScalar value) {
-    SettingValue setting;
-    std::visit([&](auto&& given) { setting.value = std::forward<decltype(given)>(given); }, std::move(value));
-    tree.set(path, std::move(setting));
-}
-
-double read_metric(const Metrics& metrics, const std::string& series) {
-    const auto text = "\n" + metrics.to_prometheus_text();
-    const auto place = text.find("\n" + series + " ");
-    if (place == std::string::npos) return 0;
-    return std::stod(text.substr(place + series.size() + 2));
-}
 
 TestCluster::TestCluster()
     : TestCluster{{{"all", {Role::gateway, Role::login, Role::center, Role::game, Role::storage}}}} {}

@@ -18,8 +18,8 @@
 #include "api/registry.hpp"
 #include "api/session.hpp"
 #include "app/node.hpp"
-#include "base/crypto/token.hpp"
 #include "runtime/virtual_loop.hpp"
+#include "tests/scenarios/world.hpp"
 #include "transport/memory/memory_transport.hpp"
 
 namespace gs::scenarios {
@@ -28,19 +28,10 @@ using namespace std::chrono_literals;
 
 [[nodiscard]] constexpr PlayerId player(std::uint64_t id) { return PlayerId{id}; }
 
-/// A directory with a pair of keys, made once and removed at the end of the program.
-[[nodiscard]] const std::filesystem::path& key_directory();
-[[nodiscard]] const SigningKey& token_key();
-
 struct NodePlan {
     std::string name;
     std::set<Role> roles;
 };
-
-/// Sets a key as a configuration file would.
-void set_setting(SettingsTree& tree, const std::string& path, SettingScalar value);
-/// The value of a series in the text of /metrics, for example `x_total{reason="rate"}`; 0 when it is not there.
-[[nodiscard]] double read_metric(const Metrics& metrics, const std::string& series);
 
 class TestCluster {
 public:

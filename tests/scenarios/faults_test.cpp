@@ -189,6 +189,58 @@ TEST_CASE("a gateway that meets a restarted center late gives up sessions that m
     CHECK(cluster.metric("center", "gameserver_online_players") == 1);
 }
 
+TEST_CASE("a login ends the older one although the center lost sight of its game", "[scenario][reliability]") {
+    // The center's link to the game breaks, and no other: the game goes on for the gateway.
+    TestCluster cluster{{{"center", {Role::center}},
+                         {"game", {Role::game}},
+                         {"gate1", {Role::gateway}},
+                         {"gate2", {Role::gateway}},
+                         {"storage", {Role::storage}}}};
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient old{cluster, "gate1"};
+    old.enter(player(1)).value();
+    cluster.cut_links("game", true);
+    cluster.advance(7s);
+    CHECK(old.request(Deposit{1}).value().gold == 1);
+    cluster.cut_links("game", false);
+    cluster.advance(5s);
+    TestClient newer{cluster, "gate2"};
+    newer.enter(player(1)).value();
+    REQUIRE(old.wait_closed(1s));
+    CHECK(old.goodbye()->code == Code::fenced);
+    CHECK(newer.request(Deposit{1}).value().gold == 2);
+}
+
+TEST_CASE("what a game says for a player who has moved on is refused", "[scenario][reliability]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    session::ChannelAppend stale;
+    stale.channel = "market";
+    stale.command = command_of<chat::Said>;
+    stale.keep = 1;
+    stale.line = msgpack::encode(chat::Line{0, player(1), "from the past"});
+    stale.player = player(1);
+    stale.epoch = ConnectionEpoch{1};
+    const auto refused = cluster.call(Role::center, stale);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code() == Code::fenced);
+    CHECK(anna.request(chat::Say{"market", "from now"}).value().line > 0);
+}
+
+TEST_CASE("a gateway that stops answers who has not said hello in the way that hello is answered", "[scenario]") {
+    TestCluster cluster;
+    cluster.start();
+    TestClient early{cluster};
+    cluster.advance(1s);
+    REQUIRE(cluster.stop("all"));
+    REQUIRE(early.wait_closed(1s));
+    REQUIRE(early.server_hello().has_value());
+    CHECK(early.server_hello()->code == Code::unavailable);
+}
+
 TEST_CASE("clients of a lost game are closed and may come back", "[scenario][reliability][CLU-05]") {
     TestCluster cluster{five_nodes()};
     cluster.add_module(trial_module);
