@@ -13,7 +13,7 @@ struct Term {
 
 /// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
 constexpr unsigned epoch_bits_in_term = 40;
-constexpr auto attach_patience = std::chrono::seconds{8};  // a gateway waits 10 s
+constexpr auto attach_patience = std::chrono::seconds{8};  // clients are told then, and try again
 
 }  // namespace
 
@@ -23,8 +23,9 @@ Center::Center(RoleContext& context)
       persistence_{context.bus, context.metrics},
       channels_{context.bus, persistence_, context.loop, context.metrics},
       settle_{context.settings.section("center").integer(
-          "settle_ms", 500, {0, 60'000}, "milliseconds",
-          "a restarted center of a cluster waits this long for links, to learn who is online before it grants logins")},
+          "settle_ms", 2500, {0, 60'000}, "milliseconds",
+          "a restarted center of a cluster waits this long for links, which dial again every 2 s, to learn who is "
+          "online before it grants logins")},
       online_gauge_{context.metrics.gauge("gameserver_online_players",
                                           "players online in the cluster, as the center counts them")},
       takeovers_{context.metrics.counter("gameserver_takeovers_total", "connections replaced by a newer login")},

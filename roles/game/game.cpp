@@ -6,6 +6,7 @@ namespace gs::game {
 
 namespace {
 constexpr auto tick = std::chrono::milliseconds{500};
+constexpr std::size_t replies_bytes_max = 64 * 1024;  // more do not wait for each other
 }  // namespace
 
 GameSettings::GameSettings(Settings settings)
@@ -177,17 +178,19 @@ void Game::begin_message(Player& player, const Sender& sender, BytesView raw) {
 
 void Game::run_plain(Player& player, const Running& running, BytesView body) {
     auto& handler = *running.command->handler;
+    // Taken for the length of this message: what it wakes may run another plain handler inside it.
+    auto reply = std::exchange(reply_, Buffer{});
     try {
         if (handler.is_coroutine) {
-            auto reply = std::make_unique<Buffer>();
-            wire::write_header(*reply, {wire::Kind::reply, false, running.header.command, running.header.request_id});
-            auto task = handler.start(player, body, *reply);
-            tasks_.spawn(run_coroutine(player, running, std::move(task), std::move(reply)), handler.name.data());
+            auto kept = std::make_unique<Buffer>();
+            wire::write_header(*kept, {wire::Kind::reply, false, running.header.command, running.header.request_id});
+            auto task = handler.start(player, body, *kept);
+            tasks_.spawn(run_coroutine(player, running, std::move(task), std::move(kept)), handler.name.data());
             return;
         }
-        reply_.clear();
-        wire::write_header(reply_, {wire::Kind::reply, false, running.header.command, running.header.request_id});
-        handler.run(player, body, reply_);
+        reply.clear();
+        wire::write_header(reply, {wire::Kind::reply, false, running.header.command, running.header.request_id});
+        handler.run(player, body, reply);
     } catch (const Error& error) {
         fail_message(player, running, error);
         return;
@@ -197,7 +200,8 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
         fail_message(player, running, {Code::internal, "the server failed to handle {}", handler.name});
         return;
     }
-    end_message(player, running, reply_);
+    end_message(player, running, reply);
+    reply_ = std::move(reply);
 }
 
 void Game::warn_if_slow(const Player& player, const Running& running, runtime::Duration took) {
@@ -273,14 +277,14 @@ void Game::fail_message(Player& player, const Running& running, const Error& err
 }
 
 runtime::Time Game::begin_time() const {
-    const bool follows = ended_turn_ == loop_.turns() && ended_delivery_ + 1 == bus_.bus().delivered();
+    const bool follows = ended_turn_ == loop_.turns() && ended_delivery_ + 1 == bus_.bus().delivery();
     return follows ? ended_ : loop_.now();
 }
 
 runtime::Duration Game::finish_turn(Player& player, const Running& running) {
     ended_ = loop_.now();
     ended_turn_ = loop_.turns();
-    ended_delivery_ = bus_.bus().delivered();
+    ended_delivery_ = bus_.bus().delivery();
     const auto took = ended_ - running.began;
     running.command->seconds->observe(took);
     if (settings_.log_calls) {
@@ -299,7 +303,7 @@ void Game::send_reply(const Player& player, const Sender& sender, BytesView repl
     const auto begin = wire::begin_frame(replies_.frames);
     replies_.frames.append(reply);
     wire::finish_frame(replies_.frames, begin);
-    if (!replies_.gathering) flush_replies();
+    if (!replies_.gathering || replies_.frames.size() > replies_bytes_max) flush_replies();
 }
 
 void Game::flush_replies() {
@@ -307,6 +311,7 @@ void Game::flush_replies() {
     bus_.send_raw(replies_.sender.gateway, session::relay_to_client, static_cast<std::uint64_t>(replies_.player),
                   static_cast<std::uint64_t>(replies_.sender.connection), replies_.frames);
     replies_.frames.clear();
+    if (replies_.frames.capacity() > 2 * replies_bytes_max) replies_.frames.release();
 }
 
 void Game::send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error) {

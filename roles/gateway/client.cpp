@@ -196,16 +196,20 @@ void Client::send_control(Command command, BytesView body) {
 }
 
 void Client::send_frames(BytesView frames) {
+    if (overflown_) return;
     connection_->output().append(frames);
     gateway_.count().bytes_out.add(frames.size());
-    while (!frames.empty()) {
+    for (auto rest = frames; !rest.empty();) {
+        const auto cut = wire::cut_frame(rest, rest.size());
+        if (cut.status != wire::FrameCut::Status::frame) break;
         gateway_.count().messages_out.add();
-        frames = frames.subspan(wire::cut_frame(frames, frames.size()).consumed());
+        rest = rest.subspan(cut.consumed());
     }
     check_queue();
 }
 
 void Client::send_message(BytesView message) {
+    if (overflown_) return;
     auto& out = connection_->output();
     wire::write_length(out.extend(wire::frame_prefix_bytes), static_cast<std::uint32_t>(message.size()));
     out.append(message);
@@ -215,7 +219,7 @@ void Client::send_message(BytesView message) {
 }
 
 void Client::send_frame(const SharedBytes& frame) {
-    if (state_ != State::playing) return;
+    if (state_ != State::playing || overflown_) return;
     connection_->send(frame);
     gateway_.count().messages_out.add();
     gateway_.count().bytes_out.add(frame.size());
@@ -223,8 +227,9 @@ void Client::send_frame(const SharedBytes& frame) {
 }
 
 void Client::check_queue() {
-    if (connection_->queued_bytes() <= gateway_.settings().queue_bytes_max) return;
+    if (overflown_ || connection_->queued_bytes() <= gateway_.settings().queue_bytes_max) return;
     if (planted(PlantedBug::unbounded_queue)) return;
+    overflown_ = true;  // nothing is added to it any more
     gateway_.count().slow_readers.add();
     // Nothing more fits: a goodbye would wait behind what the client does not read.
     gateway_.end_later(*this, "it does not read what it is sent");

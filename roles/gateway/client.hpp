@@ -76,7 +76,7 @@ private:
     std::set<std::string> channels_;
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     State state_ = State::hello;
-    bool entered_ = false;
+    bool entered_ = false, overflown_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     std::uint32_t rtt_us_ = 0;

@@ -157,7 +157,7 @@ private:
     CheckedConfig config_;
     std::vector<std::unique_ptr<runtime::EpollLoop>> loops_;
     runtime::BlockingPool pool_;
-    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport(pool_);
+    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport();
     std::unique_ptr<Node> node_;
     std::unique_ptr<Admin> admin_;
     bool stopping_ = false;

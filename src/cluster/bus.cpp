@@ -75,6 +75,7 @@ void Bus::deliver_batch(Batch batch) {
 }
 
 void Bus::run(Batch& batch) {
+    ++delivery_;  // a gap
     for (auto& item : batch.items) {
         item.envelope.body = batch.bytes.view().subspan(item.offset, item.size);
         item.envelope.object = item.object.get();
@@ -100,6 +101,7 @@ void Bus::deliver(const Envelope& envelope) {
 
 void Bus::dispatch(const Envelope& envelope) {
     delivered_.add();
+    ++delivery_;
     if (envelope.kind == Envelope::Kind::reply) {
         end_call(envelope.call_id, &envelope);
         return;

@@ -105,8 +105,8 @@ public:
     /// A local role's state; reaches every loop and link.
     void announce(Announcement announcement);
     [[nodiscard]] runtime::Tasks& tasks() { return tasks_; }
-    /// How many messages were handed to roles of this loop.
-    [[nodiscard]] std::uint64_t delivered() const { return delivered_.value(); }
+    /// Counts the messages handed to roles of this loop; two that follow each other in a batch have numbers in a row.
+    [[nodiscard]] std::uint64_t delivery() const { return delivery_; }
 
 private:
     struct Pending {
@@ -132,6 +132,7 @@ private:
     std::uint64_t next_call_ = 1;
     std::vector<Instance> instances_;
     std::vector<OnChange> watchers_;
+    std::uint64_t delivery_ = 0;
     Counter& delivered_;
     Counter& undeliverable_;
     runtime::Tasks tasks_;

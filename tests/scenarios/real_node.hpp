@@ -31,7 +31,7 @@ private:
     SettingsTree tree_;
     runtime::EpollLoop loop_{"test", 1};
     runtime::BlockingPool pool_{{2, 64}};
-    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport(pool_);
+    std::unique_ptr<transport::Transport> transport_ = transport::make_tcp_transport();
     std::unique_ptr<app::Node> node_;
     std::promise<void> ready_;
     std::optional<Error> failure_;

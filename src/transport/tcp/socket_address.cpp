@@ -9,18 +9,21 @@ namespace gs::transport {
 
 namespace {
 
-Result<SocketAddress> look_up(const HostPort& address, int flags) {
+Result<std::vector<SocketAddress>> look_up(const HostPort& address, int flags) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = flags;
+    hints.ai_flags = flags | AI_NUMERICSERV;
     addrinfo* first = nullptr;
     const int failed = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &first);
     if (failed != 0) return Error{Code::unavailable, "{}", ::gai_strerror(failed)};
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found{first, &::freeaddrinfo};
-    SocketAddress result;
-    result.size = found->ai_addrlen;
-    std::memcpy(&result.storage, found->ai_addr, found->ai_addrlen);
-    return result;
+    std::vector<SocketAddress> results;
+    for (const auto* one = found.get(); one != nullptr; one = one->ai_next) {
+        auto& result = results.emplace_back();
+        result.size = one->ai_addrlen;
+        std::memcpy(&result.storage, one->ai_addr, one->ai_addrlen);
+    }
+    return results;
 }
 
 SocketAddress ask(int socket, int (*which)(int, sockaddr*, socklen_t*)) {
@@ -43,10 +46,12 @@ std::string SocketAddress::text() const {
 }
 
 Result<SocketAddress> parse_socket_address(const HostPort& address) {
-    return look_up(address, AI_NUMERICHOST | AI_NUMERICSERV);
+    const auto found = look_up(address, AI_NUMERICHOST);
+    if (!found) return found.error();
+    return found->front();
 }
 
-Result<SocketAddress> resolve(const HostPort& address) { return look_up(address, AI_NUMERICSERV); }
+Result<std::vector<SocketAddress>> resolve(const HostPort& address) { return look_up(address, AI_ADDRCONFIG); }
 
 SocketAddress local_address(int socket) { return ask(socket, &::getsockname); }
 SocketAddress remote_address(int socket) { return ask(socket, &::getpeername); }

@@ -2,6 +2,8 @@
 // An IP address with a port as the kernel takes it.
 #include <sys/socket.h>
 
+#include <vector>
+
 #include "transport/transport.hpp"
 
 namespace gs::transport {
@@ -18,8 +20,8 @@ struct SocketAddress {
 
 /// Of an address written in digits. Errors: it is not one.
 [[nodiscard]] Result<SocketAddress> parse_socket_address(const HostPort& address);
-/// Of a name. Blocks. Errors: nobody knows it.
-[[nodiscard]] Result<SocketAddress> resolve(const HostPort& address);
+/// Of a name, all of them, the best one first. Blocks. Errors: nobody knows it.
+[[nodiscard]] Result<std::vector<SocketAddress>> resolve(const HostPort& address);
 [[nodiscard]] SocketAddress local_address(int socket);
 /// Its size is 0 when the socket is not connected (any more).
 [[nodiscard]] SocketAddress remote_address(int socket);

@@ -3,10 +3,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <optional>
 
 #include "base/log.hpp"
+#include "runtime/pool.hpp"
 #include "transport/tcp/socket_address.hpp"
 #include "transport/tcp/tcp_connection.hpp"
 
@@ -89,14 +93,43 @@ private:
     runtime::TimerId pause_{};
 };
 
+/// Names are looked up one after another on a thread that begins with the first of them.
+class Resolver {
+public:
+    using Found = Result<std::vector<SocketAddress>>;
+
+    Resolver() = default;
+    Resolver(const Resolver&) = delete;
+    Resolver& operator=(const Resolver&) = delete;
+    ~Resolver() { closing_ = true; }
+
+    /// Loop: any. Nothing is looked up for who has given up by then.
+    runtime::Future<Found> resolve(runtime::Loop& loop, HostPort parts, std::shared_ptr<std::atomic<bool>> given_up) {
+        std::call_once(began_, [this] { pool_.emplace(runtime::BlockingPool::Options{1, waiting_max}); });
+        return pool_->run(loop, [this, parts = std::move(parts), given_up = std::move(given_up)] {
+            if (closing_ || *given_up) return std::vector<SocketAddress>{};
+            return transport::resolve(parts).value();
+        });
+    }
+
+private:
+    static constexpr std::size_t waiting_max = 256;
+    std::atomic<bool> closing_{false};
+    std::once_flag began_;
+    std::optional<runtime::BlockingPool> pool_;
+};
+
 /// One attempt to connect: resolve, connect, or give up at the timeout. It lives as long as its timer.
 class Attempt final : public std::enable_shared_from_this<Attempt>, private runtime::Pollable {
 public:
-    Attempt(runtime::EpollLoop& loop, runtime::BlockingPool& pool, std::string address, Transport::OnConnect done)
-        : loop_{loop}, pool_{pool}, address_{std::move(address)}, done_{std::move(done)} {}
+    Attempt(runtime::EpollLoop& loop, Resolver& resolver, std::string address, Transport::OnConnect done)
+        : loop_{loop}, resolver_{resolver}, address_{std::move(address)}, done_{std::move(done)} {}
     Attempt(const Attempt&) = delete;
     Attempt& operator=(const Attempt&) = delete;
-    ~Attempt() { close(); }
+    ~Attempt() {
+        *given_up_ = true;
+        close();
+    }
 
     void begin(const HostPort& parts, runtime::Duration timeout) {
         timer_ = loop_.after(timeout, [self = shared_from_this()] {
@@ -104,7 +137,7 @@ public:
         });
         const auto literal = parse_socket_address(parts);
         if (literal) {
-            connect(*literal);
+            connect({*literal});
         } else {
             tasks_.spawn(look_up(parts), "resolve");
         }
@@ -112,23 +145,39 @@ public:
 
 private:
     runtime::Task<> look_up(HostPort parts) {
-        auto resolving = pool_.run(loop_, [parts] { return resolve(parts).value(); });
+        auto resolving = resolver_.resolve(loop_, parts, given_up_);
         const auto found = co_await std::move(resolving);
-        if (found) {
+        if (found && !found->empty()) {
             connect(*found);
-        } else {
+        } else if (!found) {
             fail(fmt::format("the name in {} is not known: {}", address_, found.error().message()));
         }
     }
 
-    void connect(const SocketAddress& end) {
+    void connect(std::vector<SocketAddress> ends) {
+        ends_ = std::move(ends);
+        connect_next();
+    }
+    /// To the first of those that are left; the last one that fails tells why.
+    void connect_next() {
+        const auto end = ends_.front();
+        ends_.erase(ends_.begin());
         socket_ = open_socket(end);
         if (socket_ < 0 || (::connect(socket_, end.get(), end.size) != 0 && errno != EINPROGRESS)) {
-            fail(fmt::format("cannot connect to {}: {}", address_, std::strerror(errno)));
+            refused(errno);
             return;
         }
         // Not owned by the poller: the attempt removes itself.
         loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, false, true);
+    }
+
+    void refused(int why) {
+        if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+        if (ends_.empty()) {
+            fail(fmt::format("cannot connect to {}: {}", address_, std::strerror(why)));
+        } else {
+            connect_next();
+        }
     }
 
     void on_ready(bool /*readable*/, bool /*writable*/) override {
@@ -137,8 +186,7 @@ private:
         ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size);
         loop_.poller().remove(socket_);
         if (error != 0) {
-            ::close(std::exchange(socket_, -1));
-            fail(fmt::format("cannot connect to {}: {}", address_, std::strerror(error)));
+            refused(error);
             return;
         }
         finish(std::shared_ptr<Connection>{std::make_shared<TcpConnection>(loop_, std::exchange(socket_, -1))});
@@ -166,18 +214,18 @@ private:
     }
 
     runtime::EpollLoop& loop_;
-    runtime::BlockingPool& pool_;
+    Resolver& resolver_;
     std::string address_;
     Transport::OnConnect done_;
     int socket_ = -1;
+    std::vector<SocketAddress> ends_;
     runtime::TimerId timer_{};
+    std::shared_ptr<std::atomic<bool>> given_up_ = std::make_shared<std::atomic<bool>>(false);
     runtime::Tasks tasks_;
 };
 
 class TcpTransport final : public Transport {
 public:
-    explicit TcpTransport(runtime::BlockingPool& pool) : pool_{pool} {}
-
     Result<std::unique_ptr<Listener>> listen(runtime::Loop& loop, const std::string& address, ListenOptions options,
                                              OnAccept on_accept) override {
         const auto parts = parse_host_port(address);
@@ -191,23 +239,22 @@ public:
 
     void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout,
                  OnConnect on_connect) override {
-        const auto parts = parse_host_port(address);
+        auto parts = parse_host_port(address);
+        if (parts && parts->host == "localhost") parts->host = "127.0.0.1";  // as listeners do
         if (!parts) {
             loop.post([on_connect = std::move(on_connect), error = parts.error()] { on_connect(error); });
             return;
         }
-        std::make_shared<Attempt>(static_cast<runtime::EpollLoop&>(loop), pool_, address, std::move(on_connect))
+        std::make_shared<Attempt>(static_cast<runtime::EpollLoop&>(loop), resolver_, address, std::move(on_connect))
             ->begin(*parts, timeout);
     }
 
 private:
-    runtime::BlockingPool& pool_;
+    Resolver resolver_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> make_tcp_transport(runtime::BlockingPool& pool) {
-    return std::make_unique<TcpTransport>(pool);
-}
+std::unique_ptr<Transport> make_tcp_transport() { return std::make_unique<TcpTransport>(); }
 
 }  // namespace gs::transport

@@ -1,10 +1,9 @@
 #pragma once
-// TCP. Loops given to it must be EpollLoops; names are resolved by the pool, which must end before the loops.
-#include "runtime/pool.hpp"
+// TCP. Loops given to it must be EpollLoops and outlive it; names are resolved on a thread of its own.
 #include "transport/transport.hpp"
 
 namespace gs::transport {
 
-[[nodiscard]] std::unique_ptr<Transport> make_tcp_transport(runtime::BlockingPool& pool);
+[[nodiscard]] std::unique_ptr<Transport> make_tcp_transport();
 
 }  // namespace gs::transport

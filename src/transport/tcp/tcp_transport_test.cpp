@@ -152,8 +152,7 @@ struct Server {
     }
 
     LoopThread thread;
-    gs::runtime::BlockingPool pool{{1, 16}};
-    std::unique_ptr<Transport> transport = make_tcp_transport(pool);
+    std::unique_ptr<Transport> transport = make_tcp_transport();
     std::unique_ptr<Listener> listener;
     std::vector<std::unique_ptr<Session>> sessions;
     std::string address;
