@@ -13,6 +13,7 @@ struct Term {
 
 /// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
 constexpr unsigned epoch_bits_in_term = 40;
+constexpr auto learn_again = std::chrono::seconds{1};
 constexpr auto attach_patience = std::chrono::seconds{8};  // clients are told then, and try again
 
 }  // namespace
@@ -56,8 +57,7 @@ runtime::Task<> Center::start() {
     co_await bus_.wait_for(Role::storage);
     co_await take_term();
     // Links come up within moments; who they bring is asked before anyone is placed twice.
-    const bool alone = bus_.bus().group().has_role[static_cast<std::size_t>(Role::storage)];
-    const bool waits = term_ > 1 && !alone && !planted(PlantedBug::grant_before_rebuild);
+    const bool waits = term_ > 1 && bus_.bus().group().has_peers && !planted(PlantedBug::grant_before_rebuild);
     if (waits) co_await runtime::sleep(loop_, settle_);
     while (learning_ > 0 && !planted(PlantedBug::grant_before_rebuild)) {
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
@@ -139,7 +139,8 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
     }
     // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
-    if (lost_gateways_ != lost_before) throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
+    if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
+        throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
     const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
@@ -228,14 +229,20 @@ void Center::on_instance(const cluster::Instance& instance, bool up) {
 }
 
 runtime::Task<> Center::learn(RoleAddress from) {
-    auto held = co_await bus_.call(from, session::ListPlayers{});
-    --learning_;
-    if (!held) {
+    bool is_waited_for = true;
+    while (bus_.bus().find(from) != nullptr) {
+        auto held = co_await bus_.call(from, session::ListPlayers{});
+        if (held) {
+            for (const auto& player : held->players) learn_player(player, from);
+            if (!held->players.empty()) log::info("{} brought {} players", from, held->players.size());
+            break;
+        }
         log::warn("{} did not say who is with it: {}", from, held.error().message());
-        co_return;
+        // One that hangs does not keep logins from all the others.
+        if (std::exchange(is_waited_for, false)) --learning_;
+        co_await runtime::sleep(loop_, learn_again);
     }
-    for (const auto& player : held->players) learn_player(player, from);
-    if (!held->players.empty()) log::info("{} brought {} players", from, held->players.size());
+    if (is_waited_for) --learning_;
 }
 
 void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
@@ -246,6 +253,9 @@ void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
         return;
     }
     const bool was_online = place.gateway.has_value();
+    // An older connection of that player, learned first.
+    if (from.role == Role::gateway && was_online && *place.gateway != from)
+        kick(*place.gateway, held.player, place.epoch);
     place.epoch = held.epoch;
     place.game = held.game;
     if (from.role == Role::gateway) place.gateway = from;

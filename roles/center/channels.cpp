@@ -109,6 +109,7 @@ runtime::Task<session::ChannelJoined> Channels::join(session::ChannelJoin reques
     co_await channel.mailbox.turn();
     const Turn turn{*this, request.channel};
     co_await load(request.channel);
+    if (bus_.bus().find(request.gateway) == nullptr) throw Error{Code::unavailable, "the player's gateway was lost"};
     add_member(request.channel, request.gateway, request.player);
     session::ChannelMember member;
     member.channel = request.channel;

@@ -38,6 +38,7 @@ struct World {
         fake.on<storage::Commit>(
             [](const cluster::Envelope&, const storage::Commit&) { return storage::Committed{storage::Outcome::ok}; });
         fake.announce(true, 0, {});
+        gateway.announce(true, 0, {});
         time.settle();
     }
     using Joined = std::optional<Result<session::ChannelJoined>>;
@@ -67,7 +68,7 @@ struct World {
     Metrics metrics;
     cluster::BusGroup group;
     cluster::Bus bus{group, loop, 0, metrics};
-    cluster::RoleBus role{bus, Role::center}, fake{bus, Role::storage};
+    cluster::RoleBus role{bus, Role::center}, fake{bus, Role::storage}, gateway{bus, Role::gateway};
     runtime::Duration pause{};
     entity::Persistence persistence{role, metrics};
     Channels channels{role, persistence, loop, metrics};

@@ -178,8 +178,7 @@ void Game::begin_message(Player& player, const Sender& sender, BytesView raw) {
 
 void Game::run_plain(Player& player, const Running& running, BytesView body) {
     auto& handler = *running.command->handler;
-    // Taken for the length of this message: what it wakes may run another plain handler inside it.
-    auto reply = std::exchange(reply_, Buffer{});
+    Buffer reply;
     try {
         if (handler.is_coroutine) {
             auto kept = std::make_unique<Buffer>();
@@ -188,6 +187,8 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
             tasks_.spawn(run_coroutine(player, running, std::move(task), std::move(kept)), handler.name.data());
             return;
         }
+        // Taken for the length of this message: what it wakes may run another plain handler inside it.
+        reply = std::exchange(reply_, Buffer{});
         reply.clear();
         wire::write_header(reply, {wire::Kind::reply, false, running.header.command, running.header.request_id});
         handler.run(player, body, reply);

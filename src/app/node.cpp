@@ -31,6 +31,7 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     group_.node = settings_.name;
     group_.serialise_local = settings_.serialise_local;
     group_.log_calls = settings_.log_calls;
+    group_.has_peers = settings_.rows.size() > 1;
     for (std::size_t index = 0; index < world_.loops.size(); ++index) {
         buses_.push_back(std::make_unique<cluster::Bus>(group_, *world_.loops[index], index, metrics_));
         group_.buses.push_back(buses_.back().get());
@@ -68,6 +69,8 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
                               [] { return static_cast<double>(log::dropped()); });
     metrics_.counter_function("gameserver_escaped_errors_total", "tasks that ended with an error nobody handled", {},
                               [] { return static_cast<double>(runtime::Tasks::escaped()); });
+    metrics_.gauge_function("gameserver_pool_waiting", "jobs that wait for a thread of the blocking pool", {},
+                            [pool = world_.pool] { return static_cast<double>(pool->depth()); });
 }
 
 Node::~Node() {

@@ -192,7 +192,7 @@ std::string Metrics::to_prometheus_text() const {
         }
     }
     auto& refused = scrape.emplace_back();
-    refused.name = "gs_metrics_refused_total";
+    refused.name = "gameserver_metrics_refused_total";
     refused.help = "Instruments that did not get a series of their own";
     refused.type = prometheus::MetricType::Counter;
     refused.metric.emplace_back().counter.value = static_cast<double>(refused_);

@@ -94,7 +94,7 @@ using Labels = std::map<std::string, std::string>;
 class Metrics {
 public:
     /// Beyond this many instruments, new ones of a name share one that is labelled overflow="true", functions are left
-    /// out, and gs_metrics_refused_total counts both.
+    /// out, and gameserver_metrics_refused_total counts both.
     static constexpr std::size_t instruments_max_default = 10'000;
 
     explicit Metrics(std::size_t instruments_max = instruments_max_default);

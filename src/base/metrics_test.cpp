@@ -38,7 +38,7 @@ TEST_CASE("the instruments of one series are shown as their sum", "[base][metric
     CHECK(has_line(text, R"(gs_messages_total{role="game"} 200000)"));
     CHECK(has_line(text, R"(gs_messages_total{role="login"} 7)"));
     CHECK(has_line(text, "gs_players 7"));
-    CHECK(has_line(text, "gs_metrics_refused_total 0"));
+    CHECK(has_line(text, "gameserver_metrics_refused_total 0"));
 }
 
 TEST_CASE("functions are asked at the scrape", "[base][metrics]") {
@@ -109,5 +109,5 @@ TEST_CASE("series are bounded and the rest shares one", "[base][metrics]") {
     CHECK(has_line(text, R"(gs_names_total{name="2"} 1)"));
     CHECK(text.find(R"(name="3")") == std::string::npos);
     CHECK(has_line(text, R"(gs_names_total{overflow="true"} 7)"));
-    CHECK(has_line(text, "gs_metrics_refused_total 8"));
+    CHECK(has_line(text, "gameserver_metrics_refused_total 8"));
 }

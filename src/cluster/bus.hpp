@@ -61,6 +61,7 @@ struct BusGroup {
     std::string node;
     bool serialise_local = false;  ///< encode messages that stay in the process as well (tests)
     bool log_calls = false;        ///< one log line for each call between roles
+    bool has_peers = false;        ///< there are other nodes in the cluster
     std::vector<Bus*> buses;       ///< by loop; the first one is home to the links
     std::array<std::size_t, role_count> loop_of_role{};
     std::array<bool, role_count> has_role{};

@@ -235,6 +235,7 @@ Links::Links(BusGroup& group, runtime::Loop& home, transport::Transport& transpo
       options_{std::move(options)},
       timers_{home},
       connected_{metrics.gauge("gameserver_links_connected", "links to other nodes that are up")},
+      queued_{metrics.gauge("gameserver_link_queued_bytes", "bytes that wait for the network to other nodes")},
       bytes_in_{metrics.counter("gameserver_link_bytes_in_total", "bytes received from other nodes")},
       bytes_out_{metrics.counter("gameserver_link_bytes_out_total", "bytes sent to other nodes")},
       refused_{metrics.counter("gameserver_link_refused_total", "messages refused because a link's queue was full")} {
@@ -392,13 +393,16 @@ void Links::announce(const Announcement& announcement) {
 
 void Links::beat() {
     std::vector<Link*> silent;
+    std::size_t queued = 0;
     for (auto& link : links_) {
+        queued += link->queued();
         if (home_.now() - link->last_heard() > options_.timeout) {
             silent.push_back(link.get());
         } else if (link->is_open()) {
             link->send_heartbeat();
         }
     }
+    queued_.set(static_cast<std::int64_t>(queued));
     for (auto* link : silent) {
         link->fail({Code::deadline, "nothing was heard from it for {} ms",
                     std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout).count()});

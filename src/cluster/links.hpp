@@ -65,6 +65,7 @@ private:
     bool stopping_ = false;
     std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // for attempts to connect that outlive this
     Gauge& connected_;
+    Gauge& queued_;
     Counter& bytes_in_;
     Counter& bytes_out_;
     Counter& refused_;
