@@ -15,6 +15,7 @@ namespace gs::transport {
 
 namespace {
 constexpr std::size_t gather_max = 64;
+constexpr std::size_t early_bytes = 64 * 1024;
 constexpr auto linger_max = std::chrono::seconds{1};
 }  // namespace
 
@@ -33,13 +34,21 @@ void TcpConnection::start(ConnectionHandler& handler) {
 }
 
 Buffer& TcpConnection::output() {
+    send_early();
     loop_.at_end_of_turn(*this);
     return out_.tail();
 }
 
 void TcpConnection::send(const SharedBytes& bytes) {
+    send_early();
     out_.push(bytes);
     loop_.at_end_of_turn(*this);
+}
+
+/// In a turn that writes very much, so that what stays queued is what the network does not take. A connection that is
+/// found lost here is told at the end of the turn, like every other.
+void TcpConnection::send_early() {
+    if (watched_ && out_.bytes() > early_bytes) static_cast<void>(send_queued());
 }
 
 void TcpConnection::set_reading(bool reading) {
@@ -103,7 +112,7 @@ void TcpConnection::deliver(BytesView fresh) {
     }
 }
 
-void TcpConnection::flush() {
+bool TcpConnection::send_queued() {
     while (socket_ >= 0 && !want_write_) {
         BytesView views[gather_max];
         iovec vectors[gather_max];
@@ -119,10 +128,7 @@ void TcpConnection::flush() {
         message.msg_iovlen = count;
         const auto sent = count == 1 ? ::send(socket_, vectors[0].iov_base, total, MSG_NOSIGNAL)
                                      : ::sendmsg(socket_, &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
-            return;
-        }
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
         if (sent > 0) out_.sent(static_cast<std::size_t>(sent));
         if (sent >= 0 && static_cast<std::size_t>(sent) == total) {
             if (count < gather_max) break;
@@ -130,6 +136,14 @@ void TcpConnection::flush() {
         }
         want_write_ = true;
         watch();
+    }
+    return true;
+}
+
+void TcpConnection::flush() {
+    if (!send_queued()) {
+        fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
+        return;
     }
     if (socket_ >= 0 && closing_ && out_.empty()) ::shutdown(socket_, SHUT_WR);
 }

@@ -33,6 +33,9 @@ private:
     void on_ready(bool readable, bool writable) override;
     void read();
     void deliver(BytesView fresh);
+    /// False when the connection is lost (errno says why).
+    bool send_queued();
+    void send_early();
     void flush();
     void watch();
     void fail(const Error& why);

@@ -184,6 +184,22 @@ TEST_CASE("a megabyte comes back as it went through small writes and tiny reads"
     CHECK((back == text));
 }
 
+TEST_CASE("a turn that writes very much begins to send before its end", "[transport][tcp][NET-02]") {
+    Server server{false};
+    Client client{server.address};
+    REQUIRE(server.accepted(1));
+    const auto text = random_text(256U * 1024);
+    const auto queued = server.thread.ask([&] {
+        auto& connection = *server.sessions[0]->connection;
+        for (std::size_t at = 0; at < text.size(); at += 64U * 1024)
+            connection.output().append(as_bytes(std::string_view{text}.substr(at, 64U * 1024)));
+        connection.send(SharedBytes{as_bytes("the end")});
+        return connection.queued_bytes();
+    });
+    CHECK(queued < text.size());
+    CHECK((client.receive(text.size() + 7) == text + "the end"));
+}
+
 TEST_CASE("what the handler does not take comes again in front of what follows", "[transport][tcp][NET-02]") {
     Server server{false, 10};
     Client client{server.address};
