@@ -130,6 +130,19 @@ TEST_CASE("a channel whose storage is slow lets a bounded number wait and then s
     }
 }
 
+TEST_CASE("who joins through a gateway that is lost meanwhile leaves nothing behind", "[center][RTE-06]") {
+    World world;
+    world.pause = 3s;
+    auto& joined = world.join(1, "market");
+    world.time.advance(1s);
+    world.bus.instance_changed({world.gateway.address(), "home", {Role::gateway, false, 0, {}}}, false);
+    world.time.advance(3s);
+    REQUIRE(joined);
+    REQUIRE_FALSE(joined->has_value());
+    CHECK(joined->error().code() == Code::unavailable);
+    CHECK(world.channels.size() == 0);
+}
+
 TEST_CASE("any number of players may wait to join one channel", "[center][RTE-06]") {
     World world;
     world.pause = 3s;

@@ -49,9 +49,6 @@ public:
     [[nodiscard]] std::string endpoint(Role role) const;
     [[nodiscard]] bool is_alive(runtime::Time now) const;
     [[nodiscard]] cluster::Bus& home_bus() { return *buses_.front(); }
-    [[nodiscard]] cluster::Bus& bus_of(Role role) {
-        return *buses_[group_.loop_of_role[static_cast<std::size_t>(role)]];
-    }
 
 private:
     struct Running {

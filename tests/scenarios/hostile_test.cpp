@@ -257,6 +257,25 @@ TEST_CASE("a client that never reads is closed within bounds and others are serv
     CHECK(cluster.metric("all", "gameserver_gateway_connections") == 2);
 }
 
+TEST_CASE("a client whose queue is over its bound gets nothing more and is closed once", "[scenario][hostile]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient speaker{cluster};
+    TestClient deaf{cluster};
+    speaker.enter(player(1)).value();
+    deaf.enter(player(2)).value();
+    deaf.set_reading(false);
+    const auto bytes_out = [&] { return cluster.metric("all", "gameserver_client_bytes_out_total"); };
+    const auto before = bytes_out();
+    for (int count = 0; count < 60; ++count) speaker.send(TellPlayers{{player(2)}, std::string(8000, 'x')});
+    cluster.advance(1s);
+    CHECK(cluster.metric("all", "gameserver_client_slow_total") == 1);
+    CHECK(bytes_out() - before < 300 * 1024);
+    CHECK(cluster.metric("all", "gameserver_gateway_connections") == 1);
+    check_served(speaker);
+}
+
 TEST_CASE("a client that reads too slowly is closed when it stays behind", "[scenario][hostile]") {
     TestCluster cluster;
     cluster.add_module(trial_module);

@@ -23,7 +23,7 @@ MAY_SEE = {
 }
 # start of the included name -> folders that may include it
 LIBRARIES = {
-    "asio": ("src/runtime", "src/transport", "src/http", "src/client"),
+    "asio": ("src/client",),
     "sqlite3.h": ("src/storage/sqlite",),
     "toml++/": ("src/app/config",),
     "microhttpd.h": ("src/http",),
