@@ -60,10 +60,12 @@ class Results:
         return self.raw.get(section, {}).get(subject, {}).get(shape, [])
 
     def ratios(self, section: str, subject: str, base: str, shape: str, figure: Callable, base_shape: str = "") -> list:
-        """Round by round: the subject's figure by the baseline's of the same round."""
+        """Slice by slice: the subject's figure by the baseline's of the same time."""
         values = self.kept(section, subject, shape)
         bases = self.kept(section, base, base_shape or shape)
-        return [figure(value) / figure(other) for value, other in zip(values, bases)]
+        if not bases:
+            return []
+        return [figure(value) / figure(bases[index * len(bases) // len(values)]) for index, value in enumerate(values)]
 
     def missed(self) -> list:
         return [row.name for rows in self.sections.values() for row in rows if row.verdict() in ("LOW", "HIGH")]
