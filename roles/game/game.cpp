@@ -278,7 +278,8 @@ void Game::fail_message(Player& player, const Running& running, const Error& err
 }
 
 runtime::Time Game::begin_time() const {
-    const bool follows = ended_turn_ == loop_.turns() && ended_delivery_ + 1 == bus_.bus().delivery();
+    // In the same delivery (requests that came together) or in the next one: nothing ran between.
+    const bool follows = ended_turn_ == loop_.turns() && bus_.bus().delivery() - ended_delivery_ <= 1;
     return follows ? ended_ : loop_.now();
 }
 
