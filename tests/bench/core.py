@@ -47,7 +47,7 @@ def build(folder: Path) -> None:
         "raw_broadcast": c + ["raw_broadcast.c"],
         "raw_sqlite": c + ["raw_sqlite.c", "-lsqlite3"],
         "slow_sync.so": c + ["-shared", "-fPIC", "slow_sync.c", "-ldl"],
-        "load": cxx + ["load.cpp"],
+        "load": cxx + sorted(source.name for source in here.glob("*.cpp")),
     }
     for name, command in programs.items():
         program = folder / name
