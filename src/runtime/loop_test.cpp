@@ -25,12 +25,15 @@ private:
     std::function<void()> call_;
 };
 
-}  // namespace
-
-TEST_CASE("posted jobs run in order and those they post run in the next turn", "[runtime][NET-15]") {
+struct OneLoop {
     VirtualTime time;
     VirtualLoop loop{time, "test"};
     std::string ran;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(OneLoop, "posted jobs run in order and those they post run in the next turn", "[runtime][NET-15]") {
     Hook hook{[&] { ran += '|'; }};
     loop.post([&] {
         ran += 'a';
@@ -44,10 +47,7 @@ TEST_CASE("posted jobs run in order and those they post run in the next turn", "
     CHECK(ran == "ab|c");
 }
 
-TEST_CASE("a hook that asks for a hook has it in the same turn", "[runtime][NET-15]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "a hook that asks for a hook has it in the same turn", "[runtime][NET-15]") {
     Hook second{[&] { ran += '2'; }};
     Hook first{[&] {
         ran += '1';
@@ -59,10 +59,7 @@ TEST_CASE("a hook that asks for a hook has it in the same turn", "[runtime][NET-
     CHECK(ran == "12j");
 }
 
-TEST_CASE("nothing is sent before all deliveries of the turn are done", "[runtime][NET-15]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "nothing is sent before all deliveries of the turn are done", "[runtime][NET-15]") {
     int hops = 3;
     Hook send{[&] { ran += 's'; }};
     std::unique_ptr<Hook> deliver;
@@ -78,9 +75,7 @@ TEST_CASE("nothing is sent before all deliveries of the turn are done", "[runtim
     CHECK(ran == "ddds");
 }
 
-TEST_CASE("a turn with very much to send leaves the rest to the next turns", "[runtime][NET-15]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
+TEST_CASE_METHOD(OneLoop, "a turn with very much to send leaves the rest to the next turns", "[runtime][NET-15]") {
     const auto many = 2 * Loop::sends_per_turn_max + 1;
     std::vector<std::size_t> sent;
     std::vector<std::unique_ptr<Hook>> hooks;
@@ -107,10 +102,7 @@ TEST_CASE("a turn with very much to send leaves the rest to the next turns", "[r
     CHECK(sent.back() == 0);
 }
 
-TEST_CASE("a forgotten hook is not called", "[runtime][NET-15]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "a forgotten hook is not called", "[runtime][NET-15]") {
     Hook second{[&] { ran += '2'; }};
     Hook first{[&] {
         ran += '1';
@@ -125,10 +117,7 @@ TEST_CASE("a forgotten hook is not called", "[runtime][NET-15]") {
     CHECK(ran == "12");
 }
 
-TEST_CASE("timers fire in the order of their time and then of asking", "[runtime][GAM-10]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "timers fire in the order of their time and then of asking", "[runtime][GAM-10]") {
     loop.after(30ms, [&] { ran += 'd'; });
     loop.after(10ms, [&] { ran += 'a'; });
     loop.after(20ms, [&] { ran += 'b'; });
@@ -146,10 +135,7 @@ TEST_CASE("timers fire in the order of their time and then of asking", "[runtime
     CHECK(time.now() == Time{30ms});
 }
 
-TEST_CASE("a timer may cancel one that is due in the same turn", "[runtime][GAM-10]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "a timer may cancel one that is due in the same turn", "[runtime][GAM-10]") {
     TimerId second{};
     loop.after(1ms, [&] {
         ran += '1';
@@ -160,10 +146,7 @@ TEST_CASE("a timer may cancel one that is due in the same turn", "[runtime][GAM-
     CHECK(ran == "1");
 }
 
-TEST_CASE("a timer for now set by a timer lets posted jobs run first", "[runtime][GAM-10]") {
-    VirtualTime time;
-    VirtualLoop loop{time, "test"};
-    std::string ran;
+TEST_CASE_METHOD(OneLoop, "a timer for now set by a timer lets posted jobs run first", "[runtime][GAM-10]") {
     loop.after(0ms, [&] {
         ran += 't';
         loop.after(-5ms, [&] { ran += 'u'; });
