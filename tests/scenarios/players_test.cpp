@@ -8,6 +8,14 @@
 
 namespace gs::scenarios {
 
+namespace {
+
+std::vector<NodePlan> three_nodes() {
+    return {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}};
+}
+
+}  // namespace
+
 TEST_CASE("a player enters and a request is answered", "[scenario][RTE-01]") {
     TestCluster cluster;
     cluster.start();
@@ -55,8 +63,7 @@ TEST_CASE("a confirmed change is stored when its answer comes", "[scenario][NEW-
 }
 
 TEST_CASE("neither answer nor push of a confirmed change leaves before storage has it", "[scenario][NEW-04]") {
-    TestCluster cluster{
-        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    TestCluster cluster{three_nodes()};
     cluster.add_module(trial_module);
     cluster.start();
     TestClient anna{cluster};
@@ -80,8 +87,7 @@ TEST_CASE("neither answer nor push of a confirmed change leaves before storage h
 
 TEST_CASE("others see what is committed of a player and nothing of a turn that is under way",
           "[scenario][GAM-06][NEW-04]") {
-    TestCluster cluster{
-        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    TestCluster cluster{three_nodes()};
     cluster.add_module(trial_module);
     cluster.start();
     TestClient anna{cluster};
@@ -119,8 +125,7 @@ TEST_CASE("others see what is committed of a player and nothing of a turn that i
 }
 
 TEST_CASE("what an enter hook changed is stored before the client is in", "[scenario][GAM-01][NEW-04]") {
-    TestCluster cluster{
-        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    TestCluster cluster{three_nodes()};
     cluster.add_module(trial_module);
     cluster.start();
     const std::string one_login = R"({"email":"","logins":1})";  // the profile's enter hook counts them
@@ -232,8 +237,7 @@ TEST_CASE("a player who is busy when the periodic save comes is saved right afte
 }
 
 TEST_CASE("what could not be saved while storage was away is saved when it is back", "[scenario][GAM-03][GAM-04]") {
-    TestCluster cluster{
-        {{"front", {Role::gateway, Role::center}}, {"game", {Role::game}}, {"storage", {Role::storage}}}};
+    TestCluster cluster{three_nodes()};
     cluster.add_module(trial_module);
     cluster.set("game.save_period_seconds", std::int64_t{20});
     cluster.start();
