@@ -5,8 +5,9 @@
  * Receivers connect to PORT. Who connects to CONTROL_PORT sends 4-byte little-endian numbers: K > 0 asks for K
  * rounds, 0 for one line of JSON with the rounds so far and the CPU time (getrusage) that their loops took.
  */
-#include <sys/resource.h>
 #include "raw_common.h"
+
+#include <sys/resource.h>
 
 static int* receivers;
 static size_t receiver_count;
