@@ -80,6 +80,32 @@ TEST_CASE("who joins a channel gets its last lines and who leaves gets no more",
     CHECK(bert.pushes<Said>().size() == 1);
 }
 
+TEST_CASE("a whisper reaches the one it is for and nobody else", "[chat][RTE-07]") {
+    TestCluster cluster{{{"center", {gs::Role::center, gs::Role::storage}},
+                         {"game1", {gs::Role::game}},
+                         {"game2", {gs::Role::game}},
+                         {"gate1", {gs::Role::gateway}},
+                         {"gate2", {gs::Role::gateway}}}};
+    cluster.start();
+    TestClient anna{cluster, "gate1"};
+    TestClient bert{cluster, "gate2"};
+    TestClient cleo{cluster, "gate2"};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    cleo.enter(player(3)).value();
+    for (int number = 1; number <= 10; ++number) anna.request(Whisper{player(2), fmt::format("{}", number)}).value();
+    cluster.advance(1s);
+    const auto heard = bert.pushes<Whispered>();
+    REQUIRE(heard.size() == 10);
+    for (std::size_t index = 0; index < heard.size(); ++index) {
+        CHECK(heard[index].from == player(1));
+        CHECK(heard[index].text == fmt::format("{}", index + 1));
+    }
+    CHECK(anna.pushes<Whispered>().empty());
+    CHECK(cleo.pushes<Whispered>().empty());
+    CHECK(anna.request(Whisper{player(99), "nobody"}).has_value());  // is not online: dropped
+}
+
 TEST_CASE("a line is bounded in size and rate and channels in their names", "[chat][hostile]") {
     TestCluster cluster;
     cluster.set("module.chat.lines_per_second", std::int64_t{10});

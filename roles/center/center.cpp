@@ -1,5 +1,6 @@
 #include "roles/center/center.hpp"
 
+#include "api/crypto.hpp"
 #include "api/json.hpp"
 
 namespace gs::center {
@@ -10,6 +11,11 @@ struct Term {
     std::uint64_t term = 0;
     FIELDS(term)
 };
+struct SessionKey {
+    Binary key;
+    FIELDS(key)
+};
+constexpr std::size_t session_key_bytes = 32;
 
 /// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
 constexpr unsigned epoch_bits_in_term = 40;
@@ -37,6 +43,11 @@ Center::Center(RoleContext& context)
         [this](const cluster::Envelope& envelope, const session::Detached& note) { detach(note, envelope.from); });
     bus_.on<session::Unloaded>(
         [this](const cluster::Envelope& envelope, const session::Unloaded& note) { unload(note, envelope.from); });
+    bus_.on<session::Locate>([this](const cluster::Envelope&, const session::Locate& request) {
+        const auto place = players_.find(request.player);
+        if (place == players_.end()) throw Error{Code::not_found, "player {} does not play now", request.player};
+        return session::Located{place->second.game};
+    });
     bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { relay_to_player(envelope); });
     bus_.on<session::ChannelJoin>(
         [this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
@@ -56,6 +67,7 @@ runtime::Task<> Center::start() {
     report();  // not ready, but those with news can reach it
     co_await bus_.wait_for(Role::storage);
     co_await take_term();
+    co_await read_session_key();
     // Links come up within moments; who they bring is asked before anyone is placed twice.
     const bool waits = term_ > 1 && bus_.bus().group().has_peers && !planted(PlantedBug::grant_before_rebuild);
     if (waits) co_await runtime::sleep(loop_, settle_);
@@ -107,6 +119,34 @@ runtime::Task<> Center::take_term() {
     }
 }
 
+/// All keys of sessions are derived from one that is stored, so a session outlives the center.
+runtime::Task<> Center::read_session_key() {
+    for (;;) {
+        auto record = co_await persistence_.read_record("center", "session_key");
+        if (!record) {
+            co_await runtime::sleep(loop_, std::chrono::milliseconds{50});
+            continue;
+        }
+        if (record->version > 0) {
+            session_key_ = from_json<SessionKey>(record->data).value().key;
+            co_return;
+        }
+        SessionKey fresh;
+        fresh.key.resize(session_key_bytes);
+        fill_random(fresh.key);
+        storage::Commit commit;
+        commit.records.push_back({"center", "session_key", 0, to_json(fresh)});
+        // Read again whatever comes of it: what is stored counts.
+        co_await persistence_.commit(std::move(commit));
+    }
+}
+
+Binary Center::key_of(PlayerId player, std::uint64_t session) const {
+    const auto text = fmt::format("session {} of player {}", session, player);
+    const auto key = hmac_sha256(session_key_, as_bytes(text));
+    return {key.begin(), key.end()};
+}
+
 void Center::report() {
     online_gauge_.set(static_cast<std::int64_t>(online_));
     bus_.announce(ready_, static_cast<std::uint32_t>(online_), {});
@@ -141,6 +181,8 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
     if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
         throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
+    const bool resumes = request.claim.session != 0;
+    if (!planted(PlantedBug::resume_checks_last)) check_claim(request);
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
     const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
@@ -154,6 +196,8 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
 
     auto& now = players_[request.player];
     now.epoch = ConnectionEpoch{term_ << epoch_bits_in_term | ++granted_};
+    // A session is named by the epoch that began it, so a later one has the greater name.
+    now.session = resumes ? request.claim.session : static_cast<std::uint64_t>(now.epoch);
     now.gateway = from;
     now.game = game;
     if (moves) ++placed_[game];
@@ -166,7 +210,24 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     session::Attached attached;
     attached.epoch = now.epoch;
     attached.game = game;
+    attached.session = now.session;
+    attached.key = key_of(request.player, now.session);
+    attached.moves = moves;
+    if (planted(PlantedBug::resume_checks_last)) check_claim(request);
     co_return attached;
+}
+
+void Center::check_claim(const session::Attach& request) const {
+    const auto& claim = request.claim;
+    if (claim.session == 0) return;
+    const auto proof = wire::session_proof(key_of(request.player, claim.session), request.nonce, claim);
+    if (claim.player != request.player || !equal_secrets(proof, claim.proof)) {
+        throw Error{Code::unauthenticated, "the proof of the session is wrong; log in again"};
+    }
+    const auto place = players_.find(request.player);
+    if (place != players_.end() && place->second.session > claim.session) {
+        throw Error{Code::fenced, "this account logged in somewhere else"};
+    }
 }
 
 /// A game that was paused wakes with players who have moved on since: nobody may hear them twice, or out of order.
@@ -206,12 +267,11 @@ void Center::unload(const session::Unloaded& note, RoleAddress from) {
 
 void Center::relay_to_player(const cluster::Envelope& envelope) {
     const auto place = players_.find(PlayerId{envelope.subject});
-    if (place == players_.end() || !place->second.gateway) {
+    if (place == players_.end()) {
         gone_.add();
         return;
     }
-    bus_.send_raw(*place->second.gateway, session::relay_to_client, envelope.subject,
-                  static_cast<std::uint64_t>(place->second.epoch), envelope.body);
+    bus_.send_raw(place->second.game, session::relay_to_player, envelope.subject, 0, envelope.body);
 }
 
 void Center::on_instance(const cluster::Instance& instance, bool up) {
@@ -257,6 +317,7 @@ void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
     if (from.role == Role::gateway && was_online && *place.gateway != from)
         kick(*place.gateway, held.player, place.epoch);
     place.epoch = held.epoch;
+    place.session = std::max(place.session, held.session);
     place.game = held.game;
     if (from.role == Role::gateway) place.gateway = from;
     if (place.gateway && !was_online) ++online_;

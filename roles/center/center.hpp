@@ -20,11 +20,15 @@ public:
 private:
     struct Place {
         ConnectionEpoch epoch{};
+        std::uint64_t session = 0;
         std::optional<RoleAddress> gateway;  ///< none: the client is gone, the game still holds the player
         RoleAddress game;
     };
 
     runtime::Task<session::Attached> attach(RoleAddress from, session::Attach request);
+    /// Throws unless the client may resume the session that it names.
+    void check_claim(const session::Attach& request) const;
+    [[nodiscard]] Binary key_of(PlayerId player, std::uint64_t session) const;
     void require_current(PlayerId player, ConnectionEpoch epoch) const;
     void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
     void detach(const session::Detached& note, RoleAddress from);
@@ -37,6 +41,7 @@ private:
     [[nodiscard]] bool is_here(RoleAddress game) const;
     [[nodiscard]] RoleAddress choose_game() const;
     runtime::Task<> take_term();
+    runtime::Task<> read_session_key();
     runtime::Task<> save_channels();
     void report();
 
@@ -48,6 +53,7 @@ private:
     std::map<PlayerId, Place> players_;
     std::map<RoleAddress, std::uint32_t> placed_;  // on each game, since its last report
     std::uint64_t term_ = 0, granted_ = 0;
+    Binary session_key_;
     std::size_t learning_ = 0, online_ = 0, lost_gateways_ = 0;
     bool ready_ = false, saving_ = false;
     Gauge& online_gauge_;

@@ -14,9 +14,13 @@ public:
 
     Task<std::vector<Binary>> join(PlayerId player, std::string channel) override;
     Task<> leave(PlayerId player, std::string channel) override;
+    /// A new connection of the session: the gateway hears the player's channels from here on.
+    void join_again(Player& player, runtime::Tasks& tasks);
     Task<std::uint64_t> append(std::string channel, Command push, std::uint32_t keep, Binary line) override;
 
 private:
+    Task<> join_again_as(PlayerId player, ConnectionEpoch connection, std::string channel);
+
     cluster::RoleBus bus_;
     Players& players_;
 };

@@ -9,6 +9,7 @@
 #include "api/role.hpp"
 #include "api/storage.hpp"
 #include "roles/game/channel_client.hpp"
+#include "roles/game/partners.hpp"
 #include "roles/game/players.hpp"
 
 namespace gs::game {
@@ -17,12 +18,15 @@ struct GameSettings {
     explicit GameSettings(Settings settings);
     std::chrono::seconds save_period;
     std::chrono::milliseconds slow_handler;
+    std::chrono::seconds resume;
     std::int64_t players_max;
     bool log_calls;
 };
 
 class Game final : public Actor, public ModuleHost {
 public:
+    static constexpr auto save_tick = std::chrono::milliseconds{500};
+
     explicit Game(RoleContext& context);
 
     Task<> start() override;
@@ -34,31 +38,28 @@ private:
         Histogram* seconds;
         std::string module;
     };
-    /// The connection a message came from: its reply goes there, and nowhere when the player has a newer one by then.
-    struct Sender {
+    /// What goes to one client, while the requests that came together are handled: it leaves together.
+    struct Outgoing {
+        PlayerId player{};
         RoleAddress gateway;
         ConnectionEpoch connection{};
-        bool operator==(const Sender&) const = default;
-    };
-    /// Replies to requests that came together leave together.
-    struct Replies {
-        PlayerId player{};
-        Sender sender;
         Buffer frames;
         bool gathering = false;
     };
     /// What end_message needs to know of a message that is in its turn.
     struct Running {
         wire::Header header;
-        Sender sender;
+        std::uint64_t session = 0;  ///< its reply belongs there, and is nobody's once the player has a newer one
         const BoundCommand* command = nullptr;
         runtime::Time began{};
     };
 
     // --- messages of clients
     void on_client(const cluster::Envelope& envelope);
-    void on_message(Player& player, const Sender& sender, BytesView raw);
-    void begin_message(Player& player, const Sender& sender, BytesView raw);
+    /// False when the client broke the rules of the session.
+    bool on_message(Player& player, BytesView raw);
+    void on_request(Player& player, const wire::MessageView& message);
+    void begin_message(Player& player, std::uint64_t session, const wire::MessageView& message);
     void run_plain(Player& player, const Running& running, BytesView body);
     Task<> run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply);
     void end_message(Player& player, const Running& running, Buffer& reply);
@@ -68,20 +69,32 @@ private:
     [[nodiscard]] runtime::Time begin_time() const;
     /// Returns how long the message took from its beginning.
     runtime::Duration finish_turn(Player& player, const Running& running);
+    /// Ends the turn of a request that no handler sees.
+    void skip_message(Player& player, const Running& running);
     void warn_if_slow(const Player& player, const Running& running, runtime::Duration took);
-    void send_reply(const Player& player, const Sender& sender, BytesView reply);
+    void send_reply(Player& player, const Running& running, bool error, BytesView body);
+    void send_error(Player& player, const Running& running, const Error& error);
+    /// What the player's stream has just numbered: to the client, if it is there; else it waits in the stream.
+    void send_frame(Player& player, BytesView frame);
     /// Before anything else goes to clients, so that they see the order in which it was done.
-    void flush_replies();
-    void send_error(const Player& player, const Sender& sender, const wire::Header& header, const Error& error);
+    void flush_outgoing();
+    /// The gateway cannot be told what the client must not miss: the connection ends, and the client resumes.
+    void cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connection, std::string_view why);
 
     // --- players
-    Task<Done> enter(RoleAddress from, session::EnterGame request);
+    Task<session::Entrance> enter(RoleAddress from, session::EnterGame request);
     Task<> load(Player& player);
+    /// What the client may resume, and what it has missed.
+    session::Entrance take_up_session(Player& player, const session::EnterGame& request);
+    void run_enter_hooks(Player& player);
     void run_hook(Player& player, const std::function<void(Player&)>& hook);
-    void on_leave(PlayerId player, ConnectionEpoch epoch);
+    void on_leave(PlayerId player, ConnectionEpoch epoch, bool for_good);
+    void start_leaving(Player& player);
     Task<> leave(Player& player);
+    void end_stale_sessions();
     /// Saves what is unsaved; false when this role is not the owner any more. Inside a turn of the player.
-    Task<bool> save(Player& player);
+    Task<bool> save(Player& player, bool always);
+    Task<bool> save_last(Player& player);
     Task<bool> save_confirmed(Player& player);
     Task<> save_in_background(Player& player);
     void drop_fenced(Player& player);
@@ -91,6 +104,7 @@ private:
 
     // --- ModuleHost
     void add_command(std::unique_ptr<CommandHandler> handler) override;
+    void add_part(std::unique_ptr<PartHandler> part) override;
     void add_component(const entity::ComponentType& type) override { components_.push_back(&type); }
     void add_enter_hook(std::function<void(Player&)> hook) override { enter_hooks_.push_back(std::move(hook)); }
     void add_leave_hook(std::function<void(Player&)> hook) override { leave_hooks_.push_back(std::move(hook)); }
@@ -98,12 +112,14 @@ private:
     runtime::Loop& loop() override { return loop_; }
     Metrics& metrics() override { return metrics_; }
     void push_to(PlayerId player, BytesView message) override;
-    void push_to(const std::vector<PlayerId>& players, BytesView message) override;
     void push_to_all(BytesView message) override;
     ChannelService& channels() override { return channels_; }
     Task<storage::Record> read_record(std::string space, std::string key) override;
     Task<std::optional<std::string>> read_component(PlayerId player, std::string name) override;
     Player* find(PlayerId player) override;
+    Task<Binary> together(PlayerId other, Command part, Binary body) override {
+        return partners_.together(other, part, std::move(body));
+    }
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -113,6 +129,7 @@ private:
     entity::Persistence persistence_;
     Players players_;
     ChannelClient channels_;
+    Partners partners_;
     std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number
     std::vector<const entity::ComponentType*> components_;
     std::vector<std::function<void(Player&)>> enter_hooks_, leave_hooks_;
@@ -120,19 +137,24 @@ private:
     std::vector<std::unique_ptr<ModuleContext>> contexts_;
     std::vector<std::unique_ptr<Module>> modules_;
     Buffer reply_;
-    Replies replies_;
+    Outgoing outgoing_;
     // When the last message ended, in which turn, and which delivery of the bus it was.
     runtime::Time ended_{};
     std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
     bool ready_ = false, stopping_ = false;
-    std::uint32_t save_tick_ = 0;
+    std::uint32_t save_ticks_ = 0;
     std::set<PlayerId> save_late_;
+    /// Gateways to tell again, each second, that a connection is over.
+    std::map<PlayerId, std::pair<RoleAddress, session::Kick>> cut_off_;
 
     Gauge& players_gauge_;
     Counter& gone_;
     Counter& refused_busy_;
     Counter& failed_;
     Counter& slow_;
+    Counter& repeated_;
+    Counter& resumed_;
+    Counter& gaps_;
     runtime::Timers timers_;
     runtime::Tasks tasks_;  // last: ends first
 };

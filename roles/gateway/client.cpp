@@ -1,5 +1,7 @@
 #include "roles/gateway/client.hpp"
 
+#include "api/crypto.hpp"
+
 #include "roles/gateway/gateway.hpp"
 
 namespace gs::gateway {
@@ -16,12 +18,14 @@ Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Co
       heard_{gateway.second()} {
     address_ = connection_->remote();
     address_.resize(address_.rfind(':') == std::string::npos ? address_.size() : address_.rfind(':'));
+    fill_random(nonce_);
 }
 
-void Client::attach(PlayerId player, ConnectionEpoch epoch, RoleAddress game) {
+void Client::attach(PlayerId player, const session::Attached& attached) {
     player_ = player;
-    epoch_ = epoch;
-    game_ = game;
+    epoch_ = attached.epoch;
+    game_ = attached.game;
+    session_ = attached.session;
 }
 
 std::size_t Client::on_bytes(BytesView bytes) {
@@ -70,18 +74,29 @@ void Client::on_frame(BytesView frame, BytesView payload) {
     }
     gateway_.count().messages_in.add();
     const auto message = wire::parse_message(payload);
-    const bool is_request = message.fault == nullptr && message.header.kind == wire::Kind::request;
-    if (is_request && state_ == State::playing) {
-        const auto refused = refusal(message.header);
+    const bool is_request =
+        message.fault == nullptr && message.header.kind == wire::Kind::request && !message.header.error;
+    const bool is_ack = message.fault == nullptr && message.header.kind == wire::Kind::control &&
+                        message.header.command == command_of<wire::Ack>;
+    if (state_ == State::playing && is_request && message.header.request_id == 0) {
+        relay();
+        gateway_.count().rejected_command.add();
+        reply_error(message.header, {Code::invalid, "this connection has entered; request ids count from 1"});
+        return;
+    }
+    if (state_ == State::playing && (is_request || is_ack)) {
+        const auto refused = is_request ? refusal(message.header) : over_rate();
+        if (refused && is_ack) return;  // a later one says as much
         if (!refused) {
             relayed_ = {relayed_.empty() ? frame.data() : relayed_.data(), relayed_.size() + frame.size()};
             return;
         }
         relay();
-        reply_error(message.header, *refused);
+        relay_refused(message.header, *refused);
         return;
     }
     relay();
+    if (state_ == State::closed) return;
     if (message.fault != nullptr) {
         gateway_.count().rejected_malformed.add();
         close(Code::invalid, message.fault, false);
@@ -111,6 +126,7 @@ void Client::on_hello(BytesView payload) {
     wire::ServerHello answer;
     answer.heartbeat_ms = static_cast<std::uint32_t>(gateway_.settings().heartbeat.count() * 1000);
     answer.frame_bytes_max = static_cast<std::uint32_t>(gateway_.settings().frame_bytes_max);
+    answer.nonce = nonce();
     wire::write_hello(connection_->output(), answer);
     state_ = State::token;
     since_ = gateway_.second();
@@ -123,37 +139,54 @@ void Client::on_token(const wire::MessageView& message) {
     }
     wire::Enter enter;
     const auto decoded = msgpack::decode_into(message.body, enter);
-    if (message.header.command != command_of<wire::Enter> || !decoded) {
+    if (message.header.command != command_of<wire::Enter> || message.header.request_id != 0 || !decoded) {
         gateway_.count().rejected_token.add();
-        refuse_enter(message.header.request_id,
-                     {Code::unauthenticated, "the first request must be enter, with a token from login"});
+        const Error error{Code::unauthenticated,
+                          "the first request must be enter, with the request id 0 and a token from login"};
+        reply_error(message.header, error);
+        close(error.code(), error.message(), false);
         return;
     }
     state_ = State::entering;
     since_ = gateway_.second();
-    gateway_.enter(*this, message.header.request_id, std::move(enter.token));
+    gateway_.enter(*this, std::move(enter));
 }
 
-void Client::refuse_enter(std::uint64_t request, const Error& error) {
-    reply_error({wire::Kind::request, false, command_of<wire::Enter>, request}, error);
-    close(error.code(), error.message(), error.code() != Code::unauthenticated && error.code() != Code::forbidden);
+void Client::refuse_enter(const Error& error) {
+    reply_error({wire::Kind::request, false, command_of<wire::Enter>}, error);
+    const auto code = error.code();
+    const bool final = code == Code::unauthenticated || code == Code::forbidden || code == Code::not_found;
+    close(code, error.message(), !final);
 }
 
-void Client::play(std::uint64_t enter_request) {
+void Client::play(const session::Attached& attached, const session::Entrance& entrance) {
     state_ = State::playing;
     entered_ = true;
     since_ = gateway_.second();
-    const wire::Entered entered{player_, gateway_.wall_ms()};
-    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>, enter_request},
-                       entered);
+    wire::Entered entered;
+    entered.player = player_;
+    entered.server_time_ms = gateway_.wall_ms();
+    entered.session = attached.session;
+    entered.key = attached.key;
+    entered.state = entrance.state;
+    entered.received = entrance.received;
+    entered.next = entrance.next;
+    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>}, entered);
+    send_frames(entrance.frames);
+    send_frames(std::exchange(early_, Buffer{}));
 }
 
 std::optional<Error> Client::refusal(const wire::Header& request) {
-    if (request.command < first_module_command) {
+    // 0 fills a place in the session, and is nothing else.
+    if (request.command != 0 && request.command < first_module_command) {
         gateway_.count().rejected_command.add();
         return Error{Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
                      request.command, first_module_command};
     }
+    return over_rate();
+}
+
+std::optional<Error> Client::over_rate() {
     const auto most = gateway_.settings().messages_per_second_max;
     if (most == 0) return std::nullopt;
     if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
@@ -163,15 +196,22 @@ std::optional<Error> Client::refusal(const wire::Header& request) {
 }
 
 void Client::relay() {
-    if (relayed_.empty()) return;
-    auto frames = std::exchange(relayed_, {});
+    if (!relayed_.empty()) to_game(std::exchange(relayed_, {}));
+}
+
+void Client::relay_refused(const wire::Header& request, const Error& error) {
+    if (state_ == State::closed) return;
+    Buffer frame;
+    auto header = request;
+    header.error = true;
+    wire::write_framed(frame, header, wire::ErrorBody{error.code(), error.message()});
+    to_game(frame);
+}
+
+void Client::to_game(BytesView frames) {
     if (gateway_.to_game(*this, frames)) return;
-    while (!frames.empty()) {
-        const auto cut = wire::cut_frame(frames, frames.size());
-        reply_error(wire::parse_message(cut.payload).header,
-                    {Code::unavailable, "the game server is not reachable right now"});
-        frames = frames.subspan(cut.consumed());
-    }
+    // The client keeps its requests until they are answered, and sends them again when it resumes.
+    close(Code::unavailable, "the game server is not reachable right now", true);
 }
 
 void Client::on_control(const wire::MessageView& message) {
@@ -184,6 +224,9 @@ void Client::on_control(const wire::MessageView& message) {
         if (!pong || pong->sent_us > now) return;
         rtt_us_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(now - pong->sent_us, UINT32_MAX));
         gateway_.count().rtt.observe(std::chrono::microseconds{rtt_us_});
+    } else if (message.header.command == command_of<wire::Leave>) {
+        left_ = true;
+        close(Code::ok, "the client left", false);
     }
 }
 
@@ -196,7 +239,16 @@ void Client::send_control(Command command, BytesView body) {
 }
 
 void Client::send_frames(BytesView frames) {
-    if (overflown_) return;
+    if (overflown_ || frames.empty()) return;
+    if (state_ == State::playing) {
+        send_now(frames);
+    } else if (state_ == State::entering) {
+        early_.append(frames);
+        if (early_.size() > gateway_.settings().queue_bytes_max) gateway_.end_later(*this, "it does not enter in time");
+    }
+}
+
+void Client::send_now(BytesView frames) {
     connection_->output().append(frames);
     gateway_.count().bytes_out.add(frames.size());
     for (auto rest = frames; !rest.empty();) {
@@ -208,22 +260,20 @@ void Client::send_frames(BytesView frames) {
     check_queue();
 }
 
-void Client::send_message(BytesView message) {
-    if (overflown_) return;
-    auto& out = connection_->output();
-    wire::write_length(out.extend(wire::frame_prefix_bytes), static_cast<std::uint32_t>(message.size()));
-    out.append(message);
-    gateway_.count().messages_out.add();
-    gateway_.count().bytes_out.add(message.size() + wire::frame_prefix_bytes);
-    check_queue();
-}
-
 void Client::send_frame(const SharedBytes& frame) {
     if (state_ != State::playing || overflown_) return;
     connection_->send(frame);
     gateway_.count().messages_out.add();
     gateway_.count().bytes_out.add(frame.size());
     check_queue();
+}
+
+/// Outside of the session's stream.
+void Client::reply_error(const wire::Header& request, const Error& error) {
+    auto& out = connection_->output();
+    const auto begin = wire::begin_frame(out);
+    wire::write_error(out, request, error);
+    wire::finish_frame(out, begin);
 }
 
 void Client::check_queue() {
@@ -233,13 +283,6 @@ void Client::check_queue() {
     gateway_.count().slow_readers.add();
     // Nothing more fits: a goodbye would wait behind what the client does not read.
     gateway_.end_later(*this, "it does not read what it is sent");
-}
-
-void Client::reply_error(const wire::Header& request, const Error& error) {
-    auto& out = connection_->output();
-    const auto begin = wire::begin_frame(out);
-    wire::write_error(out, request.command, request.request_id, error.code(), error.message());
-    wire::finish_frame(out, begin);
 }
 
 void Client::refuse_hello(Code code, std::string_view reason) {

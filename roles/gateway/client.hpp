@@ -1,6 +1,7 @@
 #pragma once
 // One client's connection at the gateway: hello, token, then messages to and from the player's game. Everything that a
 // stranger sends is bounded in size and time here. Owner: the gateway. Loop: its own.
+#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,20 +27,22 @@ public:
     [[nodiscard]] PlayerId player() const { return player_; }
     [[nodiscard]] ConnectionEpoch epoch() const { return epoch_; }
     [[nodiscard]] const RoleAddress& game() const { return game_; }
+    [[nodiscard]] std::uint64_t session() const { return session_; }
+    /// The client said that nobody will resume its session.
+    [[nodiscard]] bool has_left() const { return left_; }
+    [[nodiscard]] Binary nonce() const { return {nonce_.begin(), nonce_.end()}; }
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] std::set<std::string>& channels() { return channels_; }
 
     void start() { connection_->start(*this); }
-    void attach(PlayerId player, ConnectionEpoch epoch, RoleAddress game);
-    void play(std::uint64_t enter_request);
-    void refuse_enter(std::uint64_t request, const Error& error);
+    void attach(PlayerId player, const session::Attached& attached);
+    void play(const session::Attached& attached, const session::Entrance& entrance);
+    void refuse_enter(const Error& error);
 
     /// Before it has said anything.
     void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
-    /// Whole frames, as they come from the game.
+    /// Whole frames, as they come from the game. Those that come before Entered is sent wait for it.
     void send_frames(BytesView frames);
-    /// A whole message without the prefix of a frame.
-    void send_message(BytesView message);
     /// A whole frame, shared with other receivers.
     void send_frame(const SharedBytes& frame);
     /// Tells the client why, and ends the connection.
@@ -57,8 +60,13 @@ private:
     void on_token(const wire::MessageView& message);
     /// Why a request is not passed on to the game.
     [[nodiscard]] std::optional<Error> refusal(const wire::Header& request);
-    /// Passes on the requests that were gathered.
+    [[nodiscard]] std::optional<Error> over_rate();
+    /// The game answers those too, since they have a place in the session.
+    void relay_refused(const wire::Header& request, const Error& error);
+    /// Passes on what was gathered.
     void relay();
+    void to_game(BytesView frames);
+    void send_now(BytesView frames);
     void on_control(const wire::MessageView& message);
     void send_control(Command command, BytesView body);
     void refuse_hello(Code code, std::string_view reason);
@@ -72,11 +80,14 @@ private:
     PlayerId player_{};
     ConnectionEpoch epoch_{};
     RoleAddress game_;
+    std::uint64_t session_ = 0;
+    std::array<std::uint8_t, 16> nonce_{};
+    Buffer early_;  // from the game, before Entered
     std::string address_;
     std::set<std::string> channels_;
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     State state_ = State::hello;
-    bool entered_ = false, overflown_ = false;
+    bool entered_ = false, overflown_ = false, left_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     std::uint32_t rtt_us_ = 0;

@@ -99,12 +99,6 @@ Gateway::Gateway(RoleContext& context)
     });
     bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
     bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
-    bus_.on<session::RelayToMany>([this](const cluster::Envelope&, const session::RelayToMany& note) {
-        for (const auto player : note.players) {
-            const auto place = players_.find(player);
-            place == players_.end() ? counters_.gone.add() : place->second->send_message(note.message);
-        }
-    });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
     bus_.on<session::ChannelMember>(
         [this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
@@ -210,67 +204,86 @@ void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     }
 }
 
-void Gateway::enter(Client& client, std::uint64_t request, std::string token) {
-    tasks_.spawn(enter_task(client.id(), request, std::move(token)), "enter");
+void Gateway::enter(Client& client, wire::Enter claim) {
+    tasks_.spawn(enter_task(client.id(), std::move(claim)), "enter");
 }
 
-runtime::Task<> Gateway::enter_task(std::uint64_t client_id, std::uint64_t request, std::string token) {
-    const auto claims = verifier_.verify(token, std::chrono::time_point_cast<std::chrono::seconds>(loop_.wall_now()));
+Result<PlayerId> Gateway::player_of(const wire::Enter& claim) {
+    if (claim.session != 0) return claim.player;  // whether it may, the center knows
+    const auto now = std::chrono::time_point_cast<std::chrono::seconds>(loop_.wall_now());
+    const auto claims = verifier_.verify(claim.token, now);
     if (!claims) {
         counters_.rejected_token.add();
-        find(client_id)->refuse_enter(request, claims.error());
+        return claims.error();
+    }
+    return claims->player;
+}
+
+runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim) {
+    const auto player = player_of(claim);
+    if (!player) {
+        find(client_id)->refuse_enter(player.error());
         co_return;
     }
     const auto center = bus_.any(Role::center);
     if (!center) {
-        find(client_id)->refuse_enter(request, center.error());
+        find(client_id)->refuse_enter(center.error());
         co_return;
     }
     session::Attach attach;
-    attach.player = claims->player;
-    auto attached = co_await bus_.call(*center, attach, attach_deadline);
+    attach.player = *player;
+    attach.claim = claim;
+    attach.claim.token.clear();
+    attach.nonce = find(client_id)->nonce();
+    auto attached = co_await bus_.call(*center, std::move(attach), attach_deadline);
     auto* client = find(client_id);
     if (!attached) {
-        if (client != nullptr) client->refuse_enter(request, attached.error());
+        if (attached.error().code() == Code::unauthenticated) counters_.rejected_token.add();
+        if (client != nullptr) client->refuse_enter(attached.error());
         co_return;
     }
     if (client == nullptr) {
-        give_up(claims->player, *attached);
+        give_up(*player, *attached);
         co_return;
     }
-    const auto known = players_.find(claims->player);
+    const auto known = players_.find(*player);
     auto* older = known == players_.end() ? nullptr : known->second;
     if (older != nullptr && older->epoch() > attached->epoch) {
-        client->refuse_enter(request, {Code::fenced, "a newer login of this account came at the same time"});
-        give_up(claims->player, *attached);
+        client->refuse_enter({Code::fenced, "a newer login of this account came at the same time"});
+        give_up(*player, *attached);
         co_return;
     }
     if (older != nullptr) older->close(Code::fenced, "this account logged in somewhere else", false);
-    client->attach(claims->player, attached->epoch, attached->game);
-    players_[claims->player] = client;
-    co_await join_game(client_id, request, claims->player, *attached);
+    client->attach(*player, *attached);
+    players_[*player] = client;
+    co_await join_game(client_id, *player, std::move(claim), *attached);
 }
 
-runtime::Task<> Gateway::join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player,
+runtime::Task<> Gateway::join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim,
                                    session::Attached attached) {
     session::EnterGame enter;
     enter.player = player;
     enter.epoch = attached.epoch;
-    auto entered = co_await bus_.call(attached.game, enter, enter_deadline);
+    enter.session = attached.session;
+    enter.resume = claim.session != 0;
+    enter.received = claim.received;
+    enter.answered = claim.answered;
+    enter.moves = attached.moves;
+    auto entrance = co_await bus_.call(attached.game, enter, enter_deadline);
     auto* client = find(client_id);
     if (client == nullptr) co_return;  // ended() told everyone
-    if (!entered) {
-        client->refuse_enter(request, entered.error());
+    if (!entrance) {
+        client->refuse_enter(entrance.error());
         co_return;
     }
     forget_unauthenticated(*client);
-    client->play(request);
+    client->play(attached, *entrance);
 }
 
 /// The client went away while it was attached.
 void Gateway::give_up(PlayerId player, const session::Attached& attached) {
     bus_.publish(Role::center, session::Detached{player, attached.epoch});
-    bus_.send(attached.game, session::LeaveGame{player, attached.epoch});
+    bus_.send(attached.game, session::LeaveGame{player, attached.epoch, false});
 }
 
 void Gateway::forget_unauthenticated(const Client& client) {
@@ -296,7 +309,7 @@ void Gateway::ended(Client& client, std::string_view why) {
     if (!client.has_entered()) forget_unauthenticated(client);
     if (client.is_attached()) {
         const auto player = client.player();
-        bus_.send(client.game(), session::LeaveGame{player, client.epoch()});
+        bus_.send(client.game(), session::LeaveGame{player, client.epoch(), client.has_left()});
         bus_.publish(Role::center, session::Detached{player, client.epoch()});
         if (!client.channels().empty()) {
             for (const auto& channel : client.channels()) {
@@ -381,8 +394,11 @@ void Gateway::on_instance(const cluster::Instance& instance, bool up) {
 session::HeldPlayers Gateway::held_players() const {
     session::HeldPlayers held;
     for (const auto& [player, client] : players_) {
-        held.players.push_back(
-            {player, client->epoch(), client->game(), {client->channels().begin(), client->channels().end()}});
+        held.players.push_back({player,
+                                client->epoch(),
+                                client->game(),
+                                {client->channels().begin(), client->channels().end()},
+                                client->session()});
     }
     std::sort(held.players.begin(), held.players.end(),
               [](const auto& one, const auto& other) { return one.player < other.player; });

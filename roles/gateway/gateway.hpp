@@ -48,7 +48,7 @@ public:
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
-    void enter(Client& client, std::uint64_t request, std::string token);
+    void enter(Client& client, wire::Enter claim);
     [[nodiscard]] bool to_game(Client& client, BytesView frames);
     /// The client's connection has ended or is about to.
     void ended(Client& client, std::string_view why);
@@ -57,9 +57,9 @@ public:
 
 private:
     void accept(std::shared_ptr<transport::Connection> connection);
-    runtime::Task<> enter_task(std::uint64_t client_id, std::uint64_t request, std::string token);
-    runtime::Task<> join_game(std::uint64_t client_id, std::uint64_t request, PlayerId player,
-                              session::Attached attached);
+    [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
+    runtime::Task<> enter_task(std::uint64_t client_id, wire::Enter claim);
+    runtime::Task<> join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim, session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
     void forget_unauthenticated(const Client& client);
     [[nodiscard]] Client* find(std::uint64_t client_id);

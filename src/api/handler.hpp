@@ -31,6 +31,36 @@ public:
     const bool is_coroutine;
 };
 
+/// What a player does together with another one.
+class PartHandler {
+public:
+    PartHandler(Command number, std::string_view title) : command{number}, name{title} {}
+    virtual ~PartHandler() = default;
+    /// Appends the encoded reply. Throws Error.
+    virtual void run(Player& player, BytesView body, Buffer& reply) = 0;
+
+    const Command command;
+    const std::string_view name;
+};
+
+template <class Self, Part T>
+class TypedPartHandler final : public PartHandler {
+public:
+    using Function = ReplyOf<T> (Self::*)(Player&, const T&);
+    TypedPartHandler(Function function, Self* self)
+        : PartHandler{command_of<T>, name_of<T>()}, function_{function}, self_{self} {}
+
+    void run(Player& player, BytesView body, Buffer& reply) override {
+        T part{};
+        msgpack::decode_into(body, part).value();
+        msgpack::encode_to(reply, (self_->*function_)(player, part));
+    }
+
+private:
+    Function function_;
+    Self* self_;
+};
+
 template <class Self, Request T>
 class PlainHandler final : public CommandHandler {
 public:

@@ -8,14 +8,15 @@ std::string owner_text(const Player& player) {
 }
 }  // namespace
 
-Task<> ModuleContext::claim(Player& player, std::string space, std::string key) {
+Task<bool> ModuleContext::claim(Player& player, std::string space, std::string key) {
     auto* turn = entity::Turn::current();
     if (turn == nullptr) throw Error{Code::internal, "a claim of \"{}\" was made outside of a turn", key};
     const auto owner = owner_text(player);
     auto record = co_await host_.read_record(space, key);
-    if (record.version != 0 && record.data == owner) co_return;
+    if (record.version != 0 && record.data == owner) co_return false;
     if (record.version != 0) throw Error{Code::conflict, "\"{}\" is taken", key};
     turn->write_record({std::move(space), std::move(key), 0, owner});
+    co_return true;
 }
 
 Task<> ModuleContext::release(Player& player, std::string space, std::string key) {

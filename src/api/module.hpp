@@ -39,6 +39,7 @@ public:
 class ModuleHost {
 public:
     virtual void add_command(std::unique_ptr<CommandHandler> handler) = 0;
+    virtual void add_part(std::unique_ptr<PartHandler> part) = 0;
     virtual void add_component(const entity::ComponentType& type) = 0;
     virtual void add_enter_hook(std::function<void(Player&)> hook) = 0;
     virtual void add_leave_hook(std::function<void(Player&)> hook) = 0;
@@ -48,13 +49,14 @@ public:
 
     /// `message` is a whole client message (header and body).
     virtual void push_to(PlayerId player, BytesView message) = 0;
-    virtual void push_to(const std::vector<PlayerId>& players, BytesView message) = 0;
     virtual void push_to_all(BytesView message) = 0;
     virtual ChannelService& channels() = 0;
 
     [[nodiscard]] virtual Task<storage::Record> read_record(std::string space, std::string key) = 0;
     [[nodiscard]] virtual Task<std::optional<std::string>> read_component(PlayerId player, std::string name) = 0;
     [[nodiscard]] virtual Player* find(PlayerId player) = 0;
+    /// Returns the encoded reply.
+    [[nodiscard]] virtual Task<Binary> together(PlayerId other, Command part, Binary body) = 0;
 
 protected:
     ~ModuleHost() = default;
@@ -73,6 +75,11 @@ public:
     void on(Task<ReplyOf<T>> (Self::*handler)(Player&, T), Self* self) {
         host_.add_command(std::make_unique<CoroutineHandler<Self, T>>(handler, self));
     }
+    /// What a player does when another one asks for it by together(): `Reply f(Player&, const T&)`, never a coroutine.
+    template <class Self, Part T>
+    void on_together(ReplyOf<T> (Self::*handler)(Player&, const T&), Self* self) {
+        host_.add_part(std::make_unique<TypedPartHandler<Self, T>>(handler, self));
+    }
     /// A component that this module keeps on players; it is loaded with them.
     template <entity::Component T>
     void component() {
@@ -88,26 +95,43 @@ public:
                                       std::string_view meaning) {
         return host_.settings().section("module").section(name_).integer(key, fallback, range, unit, meaning);
     }
+    [[nodiscard]] bool config(std::string_view key, bool fallback, std::string_view meaning) {
+        return host_.settings().section("module").section(name_).flag(key, fallback, meaning);
+    }
 
-    /// To one player wherever they are. Held until the turn commits.
+    /// To one player wherever they are. Held until the turn commits. Reliable: it arrives once and in order, also over
+    /// lost connections and gateways; docs/promises.md says what a lost game or center costs. A struct with `static constexpr bool state = true` is a
+    /// state instead: only the latest counts, and who is away misses it.
     template <Push T>
     void push(PlayerId to, const T& message) {
         hold(message, [host = &host_, to](BytesView bytes) { host->push_to(to, bytes); });
     }
     template <Push T>
     void push(std::vector<PlayerId> to, const T& message) {
-        hold(message, [host = &host_, to = std::move(to)](BytesView bytes) { host->push_to(to, bytes); });
+        hold(message, [host = &host_, to = std::move(to)](BytesView bytes) {
+            for (const auto player : to) host->push_to(player, bytes);
+        });
     }
-    /// To everyone online, on every gateway.
+    /// To everyone online, on every gateway. Like a line of a channel it is not sent again to who is away.
     template <Push T>
     void push_all(const T& message) {
         hold(message, [host = &host_](BytesView bytes) { host->push_to_all(bytes); });
     }
     [[nodiscard]] Channel channel(std::string name) { return {host_.channels(), std::move(name)}; }
 
-    /// Makes `key` this player's own in `space` when the turn commits (a unique name). Errors: conflict when it is
-    /// another player's, here or at the commit.
-    [[nodiscard]] Task<> claim(Player& player, std::string space, std::string key);
+    /// Runs the handler of `part` on another player who plays, in whatever game role: what it changes there and what
+    /// this turn changes here is stored in one transaction, or nothing of it is. Only in a turn. Errors: what the
+    /// handler throws; not_found: that player does not play; busy: that player did something else for too long.
+    template <Part T>
+    [[nodiscard]] Task<ReplyOf<T>> together(PlayerId other, T part) {
+        auto body = msgpack::encode(part);
+        auto reply = co_await host_.together(other, command_of<T>, std::move(body));
+        co_return msgpack::decode<ReplyOf<T>>(reply).value();
+    }
+
+    /// Makes `key` this player's own in `space` when the turn commits (a unique name, the id of a payment). False when
+    /// it is that already. Errors: conflict when it is another player's, here or at the commit.
+    [[nodiscard]] Task<bool> claim(Player& player, std::string space, std::string key);
     /// Gives it up when the turn commits; nothing happens when it is not this player's.
     [[nodiscard]] Task<> release(Player& player, std::string space, std::string key);
 
@@ -133,7 +157,7 @@ private:
     template <Push T, class Send>
     void hold(const T& message, Send send) {
         Buffer bytes;
-        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0}, message);
+        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>}, message);
         if (auto* turn = entity::Turn::current()) {
             turn->after_commit([bytes = std::move(bytes), send = std::move(send)] { send(bytes); });
         } else {

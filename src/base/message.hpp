@@ -2,6 +2,7 @@
 // Declares what a message is: its command number, its kind and what answers it. Write one line after the struct:
 //   GS_REQUEST(1201, Say, SayOk)   a client asks, the server answers          (numbers 1000 and up)
 //   GS_PUSH(1202, Said)            the server tells clients
+//   GS_PART(1203, Take, Taken)     what another player does together with one (numbers 1000 and up)
 //   GS_CALL(210, Open, Opened)     one role asks another; clients can never send it
 //   GS_NOTE(211, Left)             one role tells another, no answer
 #include <cstdint>
@@ -16,7 +17,7 @@ using Command = std::uint16_t;
 /// Client commands below this belong to the server itself (enter, heartbeat ...); modules start here.
 inline constexpr Command first_module_command = 1000;
 
-enum class MessageKind : std::uint8_t { request, push, call, note };
+enum class MessageKind : std::uint8_t { request, push, part, call, note };
 
 /// The reply of a request that has nothing to say but that it was done.
 struct Done {
@@ -55,6 +56,13 @@ concept Request = Message<T> && InfoOf<T>::kind == MessageKind::request;
 template <class T>
 concept Push = Message<T> && InfoOf<T>::kind == MessageKind::push;
 template <class T>
+concept Part = Message<T> && InfoOf<T>::kind == MessageKind::part;
+/// A push of which only the latest counts.
+template <class T>
+inline constexpr bool is_state = requires {
+    requires T::state;
+};
+template <class T>
 concept Call = Message<T> && InfoOf<T>::kind == MessageKind::call;
 template <class T>
 concept Note = Message<T> && InfoOf<T>::kind == MessageKind::note;
@@ -72,5 +80,8 @@ concept Note = Message<T> && InfoOf<T>::kind == MessageKind::note;
 #define GS_PUSH(number, type)                                                                          \
     static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000"); \
     GS_MESSAGE_INFO(push, number, type)
+#define GS_PART(number, type, reply)                                                                   \
+    static_assert((number) >= ::gs::first_module_command, "client commands of modules start at 1000"); \
+    GS_MESSAGE_INFO(part, number, type, reply)
 #define GS_CALL(number, type, reply) GS_MESSAGE_INFO(call, number, type, reply)
 #define GS_NOTE(number, type) GS_MESSAGE_INFO(note, number, type)

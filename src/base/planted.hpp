@@ -19,6 +19,10 @@ enum class PlantedBug {
     forgotten_undo,         ///< what a failed request changed stays
     unbounded_queue,        ///< nobody looks how much a client does not read
     reused_numbers,         ///< a channel goes on from the last line that was saved
+    resume_checks_last,     ///< the center looks at a session's proof when the old connection is gone already
+    run_again,              ///< a request that comes again after a resume is run again
+    ring_in_gateway,        ///< what was sent to a connection is not kept for the next one
+    forgotten_mark,         ///< a write does not say which requests it contains
 };
 
 #ifdef GS_PLANTED_BUGS

@@ -73,7 +73,7 @@ bool Entity::unsaved_real_time() const {
 }
 
 storage::EntityWrite Entity::next_write() const {
-    storage::EntityWrite write{key_, epoch_, sequence_ + 1, {}};
+    storage::EntityWrite write{key_, epoch_, sequence_ + 1, {}, mark()};
     for (const auto& slot : slots_) {
         if (slot.unsaved) write.components.push_back({std::string{slot.type->name}, slot.value->to_json()});
     }

@@ -58,6 +58,12 @@ public:
     /// Everything changed and not saved, as the next write of this epoch. `write_done` says that it is durable.
     [[nodiscard]] storage::EntityWrite next_write() const;
     void write_done();
+    /// A write of that number without any component is durable: what is unsaved stays so.
+    void write_skipped() { ++sequence_; }
+
+protected:
+    /// What the host notes with every write of the entity; JSON.
+    [[nodiscard]] virtual std::string mark() const { return {}; }
 
 private:
     struct Slot {

@@ -8,27 +8,38 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/message.hpp"
+#include "storage/operations.hpp"
+#include "wire/system.hpp"
 
 namespace gs::session {
 
 // --- raw bodies ------------------------------------------------------------------------------------------------------
 inline constexpr Command relay_from_client = 100;  ///< gateway -> game
-inline constexpr Command relay_to_client = 101;    ///< game -> gateway, center -> gateway
+inline constexpr Command relay_to_client = 101;    ///< game -> gateway
 inline constexpr Command relay_to_all = 102;       ///< game -> gateways: every client; one message without its prefix
-inline constexpr Command relay_to_player = 103;    ///< game -> center: wherever that player is (subject)
+inline constexpr Command relay_to_player = 103;    ///< game -> center -> the game of that player (subject); one message
 inline constexpr Command relay_to_channel = 104;   ///< center -> gateways: msgpack text (channel), then the message
 
 // --- attach and detach -----------------------------------------------------------------------------------------------
-/// Gateway to center: this player's client is here now. Raises the connection epoch, chooses the game (the one that
-/// holds the player, else the least loaded), and sends the former gateway a Kick that names the former epoch.
+/// Gateway to center: this player's client is here now, with a good token or with the proof of its session. Checks the
+/// proof, raises the connection epoch, chooses the game (the one that holds the player, else the least loaded), and
+/// sends the former gateway a Kick that names the former epoch. Errors: unauthenticated: the proof is wrong; fenced: a
+/// newer session exists. Nothing has changed then.
 struct Attached {
     ConnectionEpoch epoch{};
     RoleAddress game;
-    FIELDS(epoch, game)
+    std::uint64_t session = 0;
+    Binary key;
+    bool moves = false;  ///< the player was somewhere else last, as far as the center knows
+    static constexpr bool secret = true;
+    FIELDS(epoch, game, session, key, moves)
 };
 struct Attach {
     PlayerId player{};
-    FIELDS(player)
+    wire::Enter claim;  ///< with a session: to resume it
+    Binary nonce;       ///< of the connection
+    static constexpr bool secret = true;
+    FIELDS(player, claim, nonce)
 };
 /// Gateway to center: that connection has ended.
 struct Detached {
@@ -46,17 +57,29 @@ struct Kick {
     FIELDS(player, epoch, code, reason, reconnect)
 };
 
-/// Gateway to game: the player enters; answered when its data is loaded.
+/// Gateway to game: the player enters, or its client is back; answered when its data is loaded.
+struct Entrance {
+    wire::SessionState state = wire::SessionState::fresh;
+    std::uint64_t received = 0, next = 1;  ///< as in wire::Entered
+    Binary frames;                         ///< for the client, after Entered
+    FIELDS(state, received, next, frames)
+};
 struct EnterGame {
     PlayerId player{};
     ConnectionEpoch epoch{};
-    FIELDS(player, epoch)
+    std::uint64_t session = 0;
+    bool resume = false;
+    std::uint64_t received = 0, answered = 0;  ///< as in wire::Enter
+    bool moves = false;                        ///< as in Attached: what is held of the player may be old
+    FIELDS(player, epoch, session, resume, received, answered, moves)
 };
-/// Gateway to game: that connection has ended; the player is saved and dropped.
+/// Gateway to game: that connection has ended. The player is saved and dropped: at once when the client said that it
+/// leaves, else when nobody resumes the session in time.
 struct LeaveGame {
     PlayerId player{};
     ConnectionEpoch epoch{};
-    FIELDS(player, epoch)
+    bool for_good = false;
+    FIELDS(player, epoch, for_good)
 };
 /// Game to center: the player is saved and no longer here; the next attach may choose any game.
 struct Unloaded {
@@ -71,7 +94,8 @@ struct HeldPlayer {
     ConnectionEpoch epoch{};
     RoleAddress game;                   ///< from gateways
     std::vector<std::string> channels;  ///< from gateways
-    FIELDS(player, epoch, game, channels)
+    std::uint64_t session = 0;
+    FIELDS(player, epoch, game, channels, session)
 };
 struct HeldPlayers {
     std::vector<HeldPlayer> players;
@@ -81,11 +105,34 @@ struct ListPlayers {
     FIELDS()
 };
 
-/// To gateways: one message for many of their players.
-struct RelayToMany {
-    std::vector<PlayerId> players;
-    Binary message;
-    FIELDS(players, message)
+// --- two players in one transaction ------------------------------------------------------------------------------------
+/// Game to the game of another player: what that player does together with one of ours. That player's turn stays taken
+/// until Decide, or until storage says how it ended.
+struct Prepared {
+    storage::Commit change;
+    Binary reply;
+    FIELDS(change, reply)
+};
+struct Prepare {
+    std::uint64_t id = 0;  ///< of the game that asks
+    PlayerId player{};
+    Command part = 0;
+    Binary body;
+    FIELDS(id, player, part, body)
+};
+struct Decide {
+    std::uint64_t id = 0;
+    bool done = false;
+    FIELDS(id, done)
+};
+/// To the center: which game holds that player? Errors: not_found.
+struct Located {
+    RoleAddress game;
+    FIELDS(game)
+};
+struct Locate {
+    PlayerId player{};
+    FIELDS(player)
 };
 
 // --- channels: the center orders them, the gateways hold the members -------------------------------------------------
@@ -138,11 +185,13 @@ struct ChannelsLeft {
 GS_CALL(110, Attach, Attached)
 GS_NOTE(111, Detached)
 GS_NOTE(112, Kick)
-GS_CALL(113, EnterGame, Done)
+GS_CALL(113, EnterGame, Entrance)
 GS_NOTE(114, LeaveGame)
 GS_NOTE(115, Unloaded)
 GS_CALL(116, ListPlayers, HeldPlayers)
-GS_NOTE(118, RelayToMany)
+GS_CALL(117, Prepare, Prepared)
+GS_NOTE(118, Decide)
+GS_CALL(119, Locate, Located)
 GS_CALL(120, ChannelJoin, ChannelJoined)
 GS_CALL(121, ChannelLeave, Done)
 GS_CALL(122, ChannelAppend, ChannelAppended)

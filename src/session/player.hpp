@@ -2,8 +2,12 @@
 // A player in a game role: an entity together with the client that plays it.
 // Owner: the game role. Loop: its own. A reference is good for the length of the turn.
 #include <optional>
+#include <set>
+#include <string>
 
 #include "entity/turn.hpp"
+#include "runtime/loop.hpp"
+#include "session/stream.hpp"
 
 namespace gs::session {
 
@@ -18,21 +22,57 @@ public:
     /// The client's connection; a message of another epoch is not this one's.
     [[nodiscard]] ConnectionEpoch connection() const { return connection_; }
     [[nodiscard]] const RoleAddress& gateway() const { return gateway_; }
+    /// From here on nothing of an older connection counts; what is for the client waits in the stream until attach().
     void connect(ConnectionEpoch connection, RoleAddress gateway) {
         connection_ = connection;
         gateway_ = gateway;
         online_ = true;
+        attached_ = false;
     }
-    void disconnect() { online_ = false; }
+    void attach() {
+        attached_ = true;
+        stream_.hold(false);
+    }
+    /// The client has what it missed and is sent everything at once.
+    [[nodiscard]] bool is_attached() const { return attached_; }
+    void disconnect(runtime::Time now) {
+        online_ = attached_ = false;
+        offline_since_ = now;
+    }
+    [[nodiscard]] runtime::Time offline_since() const { return offline_since_; }
+    [[nodiscard]] Stream& stream() { return stream_; }
+    /// The reply that goes out when the write that is being made is durable.
+    void set_held_reply(const wire::Header* request, BytesView body) {
+        held_request_ = request;
+        held_body_ = body;
+    }
+    /// The channels that the client hears: joined again with each connection of the session.
+    [[nodiscard]] std::set<std::string>& channels() { return channels_; }
+    [[nodiscard]] bool is_leaving() const { return leaving_; }
+    void set_leaving(bool leaving) { leaving_ = leaving; }
+    /// The client is to go on in another game role.
+    void set_moving() { moving_ = true; }
+    [[nodiscard]] bool is_moving() const { return moving_; }
+    /// The next write notes the whole stream. Nothing may be running or waiting.
+    void set_whole_mark(bool whole) { whole_mark_ = whole; }
+    /// From what was stored with the entity.
+    void restore_session(const storage::Opened& opened);
     [[nodiscard]] bool is_loaded() const { return loaded_; }
     void set_loaded(bool loaded) { loaded_ = loaded; }
     [[nodiscard]] std::optional<entity::Turn>& turn_in_progress() { return turn_; }
 
 private:
+    [[nodiscard]] std::string mark() const override;
+
     PlayerId id_;
     ConnectionEpoch connection_{};
     RoleAddress gateway_;
-    bool online_ = false, loaded_ = false;
+    bool online_ = false, attached_ = false, loaded_ = false, moving_ = false, whole_mark_ = false, leaving_ = false;
+    runtime::Time offline_since_{};
+    Stream stream_;
+    std::set<std::string> channels_;
+    const wire::Header* held_request_ = nullptr;
+    BytesView held_body_;
     std::optional<entity::Turn> turn_;
 };
 

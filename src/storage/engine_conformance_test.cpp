@@ -214,3 +214,19 @@ TEMPLATE_TEST_CASE("absurd requests are refused by name", "[storage]", MemoryBac
     CHECK(ask<Error>(engine, Open{{"", 1}}).code() == Code::invalid);
     CHECK(commit(engine, {save(ann, epoch, 1, std::string(data_bytes_max, 'x'))}) == Outcome::ok);
 }
+
+TEMPLATE_TEST_CASE("a mark is kept with the write that brings it, and until the next one that does",
+                   "[storage][STO-11][SES-03]", MemoryBackend, SqliteBackend) {
+    TestType backend;
+    auto& engine = *backend.engine;
+    const auto first = ask<Opened>(engine, Open{ann});
+    CHECK(first.mark.empty());
+    REQUIRE(commit(engine, {{ann, first.epoch, 1, {{"bag", "1"}}, R"({"done":7})"}}) == Outcome::ok);
+    REQUIRE(commit(engine, {{ann, first.epoch, 2, {{"bag", "2"}}}}) == Outcome::ok);
+    CHECK(commit(engine, {{ann, first.epoch, 2, {}, R"({"done":8})"}}) == Outcome::dup);
+    const auto second = ask<Opened>(engine, Open{ann});
+    CHECK(second.mark == R"({"done":7})");
+    CHECK(commit(engine, {{ann, first.epoch, 3, {}, R"({"done":9})"}}) == Outcome::fenced);
+    REQUIRE(commit(engine, {{ann, second.epoch, 1, {}, R"({"done":10})"}}) == Outcome::ok);
+    CHECK(ask<Opened>(engine, Open{ann}).mark == R"({"done":10})");
+}

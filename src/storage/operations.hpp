@@ -21,7 +21,8 @@ struct ComponentData {
 struct Opened {
     OwnerEpoch epoch{};
     std::vector<ComponentData> components;
-    FIELDS(epoch, components)
+    std::string mark{};  ///< of the last write that had one
+    FIELDS(epoch, components, mark)
 };
 struct Open {
     EntityKey key;
@@ -53,7 +54,8 @@ struct EntityWrite {
     OwnerEpoch epoch{};
     std::uint64_t sequence = 0;  ///< 1, 2, 3 ... within the epoch
     std::vector<ComponentData> components;
-    FIELDS(key, epoch, sequence, components)
+    std::string mark{};  ///< JSON: what the host notes about this write (which requests it contains); empty: as before
+    FIELDS(key, epoch, sequence, components, mark)
 };
 
 /// Replaces a record whose version is still `expected`; 0 means that it must not exist. No data deletes it.

@@ -2,7 +2,10 @@
 // One message of the native client protocol inside its frame: a small header, then the msgpack body. The gateway passes
 // these bytes on as they are; only the game looks into the body. Described for other languages in docs/protocol.md.
 //   u8 flags (kind in the low 2 bits) | u16 command, little-endian | varint request id (requests and replies)
-//   | varint number, varint acknowledgement (flag session) | varint milliseconds since start (flag time) | body
+//   | varint session (flag session) | varint milliseconds since start (flag time) | body
+// Session streams (docs/protocol.md): what the server must not lose has a number, 1, 2, 3 ... through the life of the
+// session; a client acknowledges the last one that it has without a hole. The client's own stream is numbered by the
+// request ids.
 // Errors: a reason a stranger understands; bits that were not negotiated are refused, so that they stay free for use.
 #include "base/error.hpp"
 #include "base/message.hpp"
@@ -17,9 +20,10 @@ namespace flag {
 inline constexpr std::uint8_t kind_mask = 0x03;
 inline constexpr std::uint8_t error = 0x04;       ///< a reply whose body is ErrorBody
 inline constexpr std::uint8_t compressed = 0x08;  ///< reserved for LZ4
-inline constexpr std::uint8_t session = 0x10;     ///< reserved for numbered streams
-inline constexpr std::uint8_t time = 0x20;
-inline constexpr std::uint8_t checksum = 0x40;  ///< reserved for CRC32C
+inline constexpr std::uint8_t session = 0x10;     ///< replies and pushes: numbered; requests: with acknowledgement
+inline constexpr std::uint8_t time = 0x20;        ///< reserved
+inline constexpr std::uint8_t checksum = 0x40;    ///< reserved for CRC32C
+inline constexpr std::uint8_t state = 0x80;       ///< a push that the next one of its command replaces
 }  // namespace flag
 
 struct Header {
@@ -27,6 +31,8 @@ struct Header {
     bool error = false;
     Command command = 0;
     std::uint64_t request_id = 0;
+    std::uint64_t session = 0;  ///< of a reply or push: its number; of a request: the acknowledgement; 0: none
+    bool state = false;
 };
 
 struct MessageView {
@@ -42,7 +48,7 @@ struct ErrorBody {
     FIELDS(code, message)
 };
 
-inline constexpr std::size_t header_bytes_max = 13;
+inline constexpr std::size_t header_bytes_max = 23;
 
 [[nodiscard]] MessageView parse_message(BytesView payload);
 
@@ -71,10 +77,12 @@ inline constexpr std::size_t varint_bytes_max = 10;
 
 inline void write_header(Buffer& out, const Header& header) {
     auto* at = out.extend(header_bytes_max);
-    *at++ = static_cast<std::uint8_t>(static_cast<std::uint8_t>(header.kind) | (header.error ? flag::error : 0));
+    *at++ = static_cast<std::uint8_t>(static_cast<std::uint8_t>(header.kind) | (header.error ? flag::error : 0) |
+                                      (header.session != 0 ? flag::session : 0) | (header.state ? flag::state : 0));
     *at++ = static_cast<std::uint8_t>(header.command);
     *at++ = static_cast<std::uint8_t>(header.command >> 8);
     if (header.kind == Kind::request || header.kind == Kind::reply) at = write_varint(at, header.request_id);
+    if (header.session != 0) at = write_varint(at, header.session);
     out.end_at(at);
 }
 
@@ -83,7 +91,8 @@ void write_message(Buffer& out, const Header& header, const Body& body) {
     write_header(out, header);
     msgpack::encode_to(out, body);
 }
-void write_error(Buffer& out, Command command, std::uint64_t request_id, Code code, std::string_view message);
+/// `request` is the header of the request that it answers; `number` its place in the session.
+void write_error(Buffer& out, const Header& request, const Error& error, std::uint64_t number = 0);
 
 /// A whole frame holding one message.
 template <class Body>

@@ -47,9 +47,26 @@ TEST_CASE("a message of every kind comes back as it went", "[wire][MSG-02][MSG-0
     }
 }
 
+TEST_CASE("a place in the session comes back as it went", "[wire][SES-01]") {
+    for (const auto kind : {Kind::request, Kind::reply, Kind::push}) {
+        for (const std::uint64_t number : {0ULL, 1ULL, 300ULL, ~0ULL}) {
+            Buffer out;
+            write_message(out, {kind, false, 0xabcd, ~0ULL, number}, Sentence{"hello", 7});
+            const auto view = parse_message(out);
+            REQUIRE(view.fault == nullptr);
+            CHECK(view.header.session == number);
+            CHECK(msgpack::decode<Sentence>(view.body)->number == 7);
+            CHECK(out.size() - view.body.size() <= header_bytes_max);
+        }
+    }
+    Buffer state;
+    write_message(state, {Kind::push, false, 1, 0, 0, true}, Sentence{});
+    CHECK(parse_message(state).header.state);
+}
+
 TEST_CASE("an error is a reply with a code and a sentence", "[wire][MSG-02]") {
     Buffer out;
-    write_error(out, 1201, 300, Code::limited, "too many");
+    write_error(out, {Kind::request, false, 1201, 300}, {Code::limited, "too many"});
     const auto view = parse_message(out);
     REQUIRE(view.fault == nullptr);
     CHECK(view.header.kind == Kind::reply);
@@ -74,12 +91,17 @@ TEST_CASE("the header has the bytes of the protocol document", "[wire][MSG-01]")
 TEST_CASE("flags that were not negotiated are refused", "[wire][MSG-01]") {
     for (int flags = 0; flags < 256; ++flags) {
         CAPTURE(flags);
-        const bool reserved = (flags & ~0x07) != 0;
-        const bool error_without_reply = (flags & flag::error) != 0 && (flags & flag::kind_mask) != 1;
+        const bool reserved = (flags & 0x68) != 0;
         const bool has_id = (flags & flag::kind_mask) < 2;
+        const bool is_push = (flags & flag::kind_mask) == 2;
+        const bool in_session = (flags & flag::session) != 0;
+        const bool wrong_error = (flags & flag::error) != 0 && !has_id;
+        const bool wrong_session = in_session && (flags & flag::kind_mask) == 3;
+        const bool wrong_state = (flags & flag::state) != 0 && (!is_push || in_session);
         Binary payload{static_cast<std::uint8_t>(flags), 1, 0};
         if (has_id) payload.push_back(5);
-        CHECK(is_refused(payload) == (reserved || error_without_reply));
+        if (in_session) payload.push_back(9);
+        CHECK(is_refused(payload) == (reserved || wrong_error || wrong_session || wrong_state));
     }
 }
 
@@ -88,6 +110,9 @@ TEST_CASE("a message that ends early is refused", "[wire][MSG-02]") {
     CHECK(is_refused({2}));
     CHECK(is_refused({2, 1}));
     CHECK_FALSE(is_refused({2, 1, 0}));
+    CHECK(is_refused({0x12, 1, 0}));     // a number that is missing,
+    CHECK(is_refused({0x12, 1, 0, 0}));  // or is 0
+    CHECK_FALSE(is_refused({0x12, 1, 0, 1}));
     CHECK(is_refused({0, 1, 0}));
     CHECK(is_refused({0, 1, 0, 0x80}));
     CHECK_FALSE(is_refused({0, 1, 0, 0x80, 0x01}));

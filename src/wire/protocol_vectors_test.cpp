@@ -83,6 +83,7 @@ TEST_CASE("docs/protocol.md shows the hello of both sides as they are", "[wire][
     CHECK(documented("client-hello") == hello(client));
 
     wire::ServerHello server;
+    server.nonce = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     server.heartbeat_ms = 15'000;
     server.frame_bytes_max = 16'384;
     CHECK(documented("server-hello") == hello(server));
@@ -94,20 +95,38 @@ TEST_CASE("docs/protocol.md shows the hello of both sides as they are", "[wire][
 }
 
 TEST_CASE("docs/protocol.md shows enter and its reply as they are", "[wire][docs]") {
-    CHECK(documented("enter") == framed({wire::Kind::request, false, 1, 1}, wire::Enter{"TOKEN"}));
-    CHECK(documented("entered") ==
-          framed({wire::Kind::reply, false, 1, 1}, wire::Entered{PlayerId{7}, 1'795'296'830'000}));
+    wire::Enter enter;
+    enter.token = "TOKEN";
+    CHECK(documented("enter") == framed({wire::Kind::request, false, 1, 0}, enter));
+    wire::Entered entered;
+    entered.player = PlayerId{7};
+    entered.server_time_ms = 1'795'296'830'000;
+    entered.session = 0x10000000009;
+    entered.key = Binary(32, 0x11);
+    CHECK(documented("entered") == framed({wire::Kind::reply, false, 1, 0}, entered));
+}
+
+TEST_CASE("docs/protocol.md shows how a session is resumed as it is", "[wire][docs][SES-01]") {
+    wire::Enter enter;
+    enter.player = PlayerId{7};
+    enter.session = 0x10000000009;
+    enter.received = 41;
+    enter.answered = 12;
+    const Binary nonce{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    enter.proof = wire::session_proof(Binary(32, 0x11), nonce, enter);
+    CHECK(documented("enter-resume") == framed({wire::Kind::request, false, 1, 0}, enter));
 }
 
 TEST_CASE("docs/protocol.md shows requests replies pushes and errors as they are", "[wire][docs]") {
-    CHECK(documented("echo-request") == framed({wire::Kind::request, false, echo_command, 2}, Echo{"hello"}));
-    CHECK(documented("echo-reply") == framed({wire::Kind::reply, false, echo_command, 2}, Echo{"hello"}));
+    CHECK(documented("echo-request") == framed({wire::Kind::request, false, echo_command, 1}, Echo{"hello"}));
+    CHECK(documented("echo-reply") == framed({wire::Kind::reply, false, echo_command, 1, 1}, Echo{"hello"}));
+    CHECK(documented("echo-request-ack") == framed({wire::Kind::request, false, echo_command, 2, 1}, Echo{"hello"}));
     CHECK(documented("said-push") ==
           framed({wire::Kind::push, false, said_command, 0}, Said{"lobby", {3, PlayerId{7}, "hi"}}));
 
     Buffer error;
     const auto begin = wire::begin_frame(error);
-    wire::write_error(error, 999, 300, Code::unknown_command, "unknown");
+    wire::write_error(error, {wire::Kind::request, false, 999, 300}, {Code::unknown_command, "unknown"}, 1000);
     wire::finish_frame(error, begin);
     CHECK(documented("error-reply") == hex_of(error));
 }
@@ -117,6 +136,8 @@ TEST_CASE("docs/protocol.md shows the control messages as they are", "[wire][doc
     CHECK(documented("pong") == framed({wire::Kind::control, false, 3, 0}, wire::Pong{1'000'000}));
     CHECK(documented("close") ==
           framed({wire::Kind::control, false, 4, 0}, wire::Close{Code::fenced, "elsewhere", false}));
+    CHECK(documented("ack") == framed({wire::Kind::control, false, 5, 0}, wire::Ack{300}));
+    CHECK(documented("leave") == framed({wire::Kind::control, false, 6, 0}, wire::Leave{}));
 }
 
 TEST_CASE("docs/protocol.md lists every error code with its number", "[wire][docs]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/crypto/crypto.hpp"
 #include "base/msgpack.hpp"
 #include "wire/frame.hpp"
 
@@ -32,6 +33,15 @@ Result<ClientHello> parse_client_hello(BytesView payload) { return parse_hello<C
 Result<ServerHello> parse_server_hello(BytesView payload) { return parse_hello<ServerHello>(payload); }
 void write_hello(Buffer& out, const ClientHello& hello) { write_any_hello(out, hello); }
 void write_hello(Buffer& out, const ServerHello& hello) { write_any_hello(out, hello); }
+
+Binary session_proof(BytesView key, BytesView nonce, const Enter& enter) {
+    Buffer text;
+    text.append(nonce);
+    for (const auto number : {static_cast<std::uint64_t>(enter.player), enter.session, enter.received, enter.answered})
+        for (unsigned shift = 0; shift < 64; shift += 8) text.push_back(static_cast<std::uint8_t>(number >> shift));
+    const auto tag = hmac_sha256(key, text);
+    return {tag.begin(), tag.end()};
+}
 
 std::string_view foreign_protocol(BytesView first_bytes) {
     const auto text = as_text(first_bytes);

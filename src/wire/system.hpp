@@ -33,19 +33,43 @@ struct ServerHello {
     std::uint32_t heartbeat_ms = 0;
     std::uint32_t frame_bytes_max = 0;
     Binary handshake;
-    FIELDS(code, message, protocol, features, security, heartbeat_ms, frame_bytes_max, handshake)
+    Binary nonce;  ///< of this connection: a proof of a session is made for it and good for it only
+    FIELDS(code, message, protocol, features, security, heartbeat_ms, frame_bytes_max, handshake, nonce)
 };
 
+/// What became of the session.
+enum class SessionState : std::uint8_t {
+    fresh = 0,    ///< a new one: numbers start at 1 both ways
+    resumed = 1,  ///< it goes on; everything that the client has not got follows
+    gap = 2,      ///< it goes on, and pushes may be lost: the client gets what a fresh one gets, and all its replies
+};
 struct Entered {
     PlayerId player{};
     std::uint64_t server_time_ms = 0;
-    FIELDS(player, server_time_ms)
+    std::uint64_t session = 0;  ///< its name
+    Binary key;                 ///< its secret: 32 bytes, the same through its life
+    SessionState state = SessionState::fresh;
+    std::uint64_t received = 0;  ///< the client's requests up to this one have arrived: it sends the later ones again
+    std::uint64_t next = 1;      ///< the number of the server's next message
+    static constexpr bool secret = true;
+    FIELDS(player, server_time_ms, session, key, state, received, next)
 };
+/// The first request on a connection, and the only one with the request id 0. With a token it begins a session; with
+/// the others it resumes one.
 struct Enter {
     std::string token;
+    PlayerId player{};
+    std::uint64_t session = 0;
+    std::uint64_t received = 0;  ///< the last number that the client has, without a hole
+    std::uint64_t answered = 0;  ///< the client waits for no reply to its requests up to this one
+    Binary proof;                ///< see session_proof()
     static constexpr bool secret = true;
-    FIELDS(token)
+    FIELDS(token, player, session, received, answered, proof)
 };
+
+/// HMAC-SHA256 by the session's key over the connection's nonce, then player, session, received and answered as 8 bytes
+/// each, little-endian.
+[[nodiscard]] Binary session_proof(BytesView key, BytesView nonce, const Enter& enter);
 
 /// Either side sends it; the other answers with Pong at once.
 struct Ping {
@@ -66,10 +90,23 @@ struct Close {
     FIELDS(code, reason, reconnect)
 };
 
+/// Of the client: the last number that it has, without a hole. At the latest after 64 messages, 16 KiB or 2 s with
+/// messages; requests carry it as well.
+struct Ack {
+    std::uint64_t received = 0;
+    FIELDS(received)
+};
+/// Of the client, before it closes: the session ends here, nobody will resume it.
+struct Leave {
+    FIELDS()
+};
+
 GS_MESSAGE_INFO(request, 1, Enter, Entered)
 GS_MESSAGE_INFO(push, 2, Ping)
 GS_MESSAGE_INFO(push, 3, Pong)
 GS_MESSAGE_INFO(push, 4, Close)
+GS_MESSAGE_INFO(push, 5, Ack)
+GS_MESSAGE_INFO(push, 6, Leave)
 
 /// Hello frames' payloads (magic and body).
 [[nodiscard]] Result<ClientHello> parse_client_hello(BytesView payload);

@@ -5,6 +5,7 @@
 
 #include "conversation.hpp"
 
+#include <cstdint>
 #include <cstdio>
 
 namespace gs::bench {
@@ -18,7 +19,7 @@ enum class GsRequest {
 };
 
 namespace command {
-constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, echo = 1000, save = 1103, join = 1200, say = 1202,
+constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, ack = 5, echo = 1000, save = 1103, join = 1200, say = 1202,
                    said = 1204;
 }
 
@@ -66,6 +67,8 @@ public:
 private:
     enum class State { hello, entering, joining, ready };
     static constexpr std::size_t save_bytes = 512;
+    static constexpr unsigned session_flag = 0x10;
+    static constexpr std::uint64_t acknowledge_on_request = 32, acknowledge_alone = 64;
     static constexpr const char* channel = "bench";
 
     static void append_frame(std::string& out, std::string_view payload) {
@@ -73,16 +76,60 @@ private:
         out.append(payload);
     }
 
-    // Request ids count from 1; the server answers one player in order.
-    void append_request(std::string& out, unsigned number, const std::string& body) {
-        std::string payload{'\0', static_cast<char>(number & 0xff), static_cast<char>(number >> 8)};
-        for (auto id = ++sent_;; id >>= 7) {
-            payload.push_back(static_cast<char>(id < 0x80 ? id : (id & 0x7f) | 0x80));
-            if (id < 0x80) {
+    static void append_varint(std::string& out, std::uint64_t value) {
+        for (; value >= 0x80; value >>= 7) {
+            out.push_back(static_cast<char>((value & 0x7f) | 0x80));
+        }
+        out.push_back(static_cast<char>(value));
+    }
+
+    static std::uint64_t take_varint(std::string_view& bytes) {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; !bytes.empty() && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(bytes.front());
+            bytes.remove_prefix(1);
+            value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+            if (byte < 0x80) {
                 break;
             }
         }
+        return value;
+    }
+
+    // Enter has the id 0; request ids count from 1, and the server answers one player in order.
+    void append_enter(std::string& out) {
+        append_frame(out, std::string{'\0', static_cast<char>(command::enter), '\0', '\0', '\x91'} + text(token_));
+    }
+    void append_request(std::string& out, unsigned number, const std::string& body) {
+        const bool acknowledges = received_ - acknowledged_ >= acknowledge_on_request;
+        std::string payload{static_cast<char>(acknowledges ? session_flag : 0), static_cast<char>(number & 0xff),
+                            static_cast<char>(number >> 8)};
+        append_varint(payload, ++sent_);
+        if (acknowledges) {
+            acknowledged_ = received_;
+            append_varint(payload, received_);
+        }
         append_frame(out, payload + body);
+    }
+    // For one that sends no requests.
+    void append_ack(std::string& out) {
+        std::string payload{'\3', static_cast<char>(command::ack), '\0', '\x91', '\xcf'};
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            payload.push_back(static_cast<char>(received_ >> shift & 0xff));
+        }
+        acknowledged_ = received_;
+        append_frame(out, payload);
+    }
+
+    // The session number of a reply or push, when it has one.
+    void take_number(unsigned flags, std::string_view& rest, Found& found) {
+        if ((flags & session_flag) == 0) {
+            return;
+        }
+        const auto number = take_varint(rest);
+        if (number != ++received_) {
+            found.error = "message " + std::to_string(number) + " came where " + std::to_string(received_) + " was due";
+        }
     }
 
     // A msgpack string.
@@ -122,7 +169,7 @@ private:
                 found.error = "the hello was refused: " + readable(payload);
                 return;
             }
-            append_request(out, command::enter, "\x91" + text(token_));
+            append_enter(out);
             state_ = State::entering;
             return;
         }
@@ -130,19 +177,26 @@ private:
             found.error = "a message is shorter than its header";
             return;
         }
-        const auto kind = static_cast<unsigned char>(payload[0]);
+        const auto flags = static_cast<unsigned char>(payload[0]);
         const auto number =
             static_cast<unsigned char>(payload[1]) | static_cast<unsigned>(static_cast<unsigned char>(payload[2])) << 8;
-        if ((kind & 3) == 1) {
-            reply(kind, payload.substr(3), out, found);
+        auto rest = payload.substr(3);
+        if ((flags & 3) == 1) {
+            const auto id = take_varint(rest);
+            take_number(flags, rest, found);
+            reply(id, (flags & 4) != 0, rest, out, found);
+        } else if ((flags & 3) == 2) {
+            take_number(flags, rest, found);
+            found.pushes += number == command::said ? 1 : 0;
         } else if (number == command::ping && payload.size() > 4) {
             std::string pong{payload.substr(0, 1)};
             pong += {static_cast<char>(command::pong), '\0', '\x91'};
             append_frame(out, pong.append(payload.substr(4, unsigned_bytes(payload[4]))));
         } else if (number == command::close) {
-            found.error = "the server closes: " + readable(payload.substr(3));
-        } else if (number == command::said) {
-            ++found.pushes;
+            found.error = "the server closes: " + readable(rest);
+        }
+        if (received_ - acknowledged_ >= acknowledge_alone) {
+            append_ack(out);
         }
     }
 
@@ -152,29 +206,23 @@ private:
         return tag >= 0xcc && tag <= 0xcf ? 1 + (std::size_t{1} << (tag - 0xcc)) : 1;
     }
 
-    void reply(unsigned flags, std::string_view rest, std::string& out, Found& found) {
-        std::uint64_t id = 0;
-        for (unsigned shift = 0; !rest.empty() && shift < 64; shift += 7) {
-            const auto byte = static_cast<unsigned char>(rest.front());
-            rest.remove_prefix(1);
-            id |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-            if (byte < 0x80) {
-                break;
-            }
-        }
-        if ((flags & 4) != 0) {
+    void reply(std::uint64_t id, bool is_error, std::string_view rest, std::string& out, Found& found) {
+        if (is_error) {
             found.error = "request " + std::to_string(id) + " was refused: " + readable(rest);
+            return;
+        }
+        if (state_ == State::entering) {
+            state_ = State::ready;
+            if (kind_ == GsRequest::receive || kind_ == GsRequest::broadcast) {
+                append_request(out, command::join, "\x91" + text(channel));
+                state_ = State::joining;
+            }
             return;
         }
         if (id != ++answered_) {
             found.error = "the reply to request " + std::to_string(id) + " where that to " + std::to_string(answered_) +
                           " was due";
-            return;
-        }
-        if (state_ == State::entering && (kind_ == GsRequest::receive || kind_ == GsRequest::broadcast)) {
-            append_request(out, command::join, "\x91" + text(channel));
-            state_ = State::joining;
-        } else if (state_ != State::ready) {
+        } else if (state_ == State::joining) {
             state_ = State::ready;
         } else if (kind_ == GsRequest::echo && rest != "\x91" + text(sequence_text(answered_ - 1, payload_bytes))) {
             found.error = "the echo of request " + std::to_string(id) + " is not what was sent: " + readable(rest);
@@ -189,6 +237,8 @@ private:
     State state_ = State::hello;
     std::uint32_t sent_ = 0;
     std::uint32_t answered_ = 0;
+    std::uint64_t received_ = 0;  // numbered messages
+    std::uint64_t acknowledged_ = 0;
 };
 
 }  // namespace gs::bench

@@ -243,7 +243,8 @@ TEST_CASE("every file in etc is right and gameserver.toml documents every key", 
 TEST_CASE("bots and words that do not exist are refused", "[process][CLI-04]") {
     const auto scenario = run({GS_BINARY, "bots", "--scenario", "sleep"});
     CHECK(scenario.code == 2);
-    CHECK(scenario.output == "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed\n");
+    CHECK(scenario.output ==
+          "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed, whisper\n");
     const auto word = run({GS_BINARY, "frobnicate"});
     CHECK(word.code == 2);
     CHECK(word.output ==

@@ -106,7 +106,7 @@ TEST_CASE("SIGTERM saves everything and ends with 0", "[process][CLI-02]") {
     Server server{directory.path() / "data"};
     Guest guest{server};
     std::string reason;
-    guest.client.on_closed([&](const wire::Close& close) { reason = close.reason; });
+    guest.client.on_away([&](const wire::Close& close) { reason = close.reason; });
     server.process().send_signal(SIGTERM);
     CHECK(server.process().wait_exit() == 0);
     INFO(server.process().output());

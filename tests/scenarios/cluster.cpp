@@ -25,6 +25,8 @@ TestCluster::TestCluster(std::vector<NodePlan> plan)
     modules_.assign(modules.begin(), modules.end());
     // Faults are what these tests are about: their log lines would only hide a failure's own.
     log::set_level(log::Level::off);
+    // A client whose connection ends is gone at once, unless a test is about coming back.
+    set("game.resume_seconds", std::int64_t{0});
 }
 
 TestCluster::~TestCluster() {
@@ -181,12 +183,39 @@ Result<wire::Entered> TestClient::enter_with(const std::string& token) {
         if (!answered) return answered.error();
         if (answered->code != Code::ok) return Error::verbatim(answered->code, answered->message);
     }
-    const auto id = ++last_request_;
-    wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<wire::Enter>, id},
-                       wire::Enter{token});
-    const auto body = answer_body(id);
+    wire::Enter enter;
+    enter.token = token;
+    return send_enter(enter);
+}
+
+Result<wire::Entered> TestClient::send_enter(const wire::Enter& enter) {
+    wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
+    const auto body = answer_body(0);
     if (!body) return body.error();
-    return msgpack::decode<wire::Entered>(*body);
+    return session_;
+}
+
+Result<wire::Entered> TestClient::resume(const TestClient& before, const std::function<void(wire::Enter&)>& change) {
+    const auto answered = hello();
+    if (!answered) return answered.error();
+    number_ = before.number_;
+    last_request_ = before.last_request_;
+    wire::Enter enter;
+    enter.player = before.session_.player;
+    enter.session = before.session_.session;
+    enter.received = number_;
+    enter.answered = last_request_;
+    if (change) change(enter);
+    if (enter.proof.empty()) enter.proof = wire::session_proof(before.session_.key, answered->nonce, enter);
+    return send_enter(enter);
+}
+
+void TestClient::acknowledge(std::uint64_t number) {
+    wire::write_framed(connection_->output(), {wire::Kind::control, false, command_of<wire::Ack>}, wire::Ack{number});
+}
+
+void TestClient::leave() {
+    wire::write_framed(connection_->output(), {wire::Kind::control, false, command_of<wire::Leave>}, wire::Leave{});
 }
 
 Error TestClient::refused(Command command, BytesView body) {
@@ -234,6 +263,13 @@ void TestClient::on_frame(BytesView payload) {
     const auto message = wire::parse_message(payload);
     if (message.fault != nullptr) FAIL("the server sent what cannot be read: " << message.fault);
     Binary body{message.body.begin(), message.body.end()};
+    if (message.header.session != 0 && message.header.session != ++number_)
+        FAIL("message " << message.header.session << " came where " << number_ << " was due");
+    if (message.header.command == command_of<wire::Enter> && message.header.kind == wire::Kind::reply &&
+        !message.header.error) {
+        session_ = msgpack::decode<wire::Entered>(message.body).value();
+        number_ = session_.next - 1;
+    }
     if (message.header.kind == wire::Kind::reply) {
         const bool is_new =
             answers_.emplace(message.header.request_id, std::pair{message.header.error, std::move(body)}).second;

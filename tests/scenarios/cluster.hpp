@@ -129,11 +129,25 @@ public:
     /// Hello, token, and the answer when the player is in.
     [[nodiscard]] Result<wire::Entered> enter(PlayerId who) { return enter_with(cluster_.token(who)); }
     [[nodiscard]] Result<wire::Entered> enter_with(const std::string& token);
+    /// Goes on with the session of a client whose connection is over. `change` may spoil what is claimed.
+    [[nodiscard]] Result<wire::Entered> resume(const TestClient& before,
+                                               const std::function<void(wire::Enter&)>& change = {});
+    /// The last number of the server's that came; each is one more than the one before, or the test fails.
+    [[nodiscard]] std::uint64_t number() const { return number_; }
+    void acknowledge(std::uint64_t number);
+    /// Sends the request under an id of one's choice.
+    template <class T>
+    void send_again(const T& message, std::uint64_t id) {
+        wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<T>, id}, message);
+        last_request_ = std::max(last_request_, id);
+    }
+    /// Says that nobody will resume the session.
+    void leave();
 
     /// Sends and does not wait; returns the request's id.
     template <class T>
     std::uint64_t send(const T& message) {
-        const auto id = ++last_request_;
+        const auto id = std::is_same_v<T, wire::Enter> ? 0 : ++last_request_;
         wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<T>, id}, message);
         return id;
     }
@@ -180,13 +194,15 @@ private:
     void on_closed(const Error& why) override;
     void on_frame(BytesView payload);
     [[nodiscard]] Result<Binary> answer_body(std::uint64_t id);
+    [[nodiscard]] Result<wire::Entered> send_enter(const wire::Enter& enter);
 
     TestCluster& cluster_;
     std::shared_ptr<transport::Connection> connection_;
     Buffer received_;
     std::size_t parsed_ = 0;
     bool open_ = false;
-    std::uint64_t last_request_ = 0;
+    std::uint64_t last_request_ = 0, number_ = 0;
+    wire::Entered session_;
     std::map<std::uint64_t, std::pair<bool, Binary>> answers_;  // whether it is an error, and the body
     std::map<Command, std::vector<Binary>> pushes_;
     std::optional<wire::Close> goodbye_;

@@ -75,7 +75,7 @@ std::string real_token(PlayerId who) {
 void enter(Socket& socket, PlayerId who) {
     Buffer out;
     wire::write_hello(out, wire::ClientHello{});
-    wire::write_framed(out, {wire::Kind::request, false, command_of<wire::Enter>, 1}, wire::Enter{real_token(who)});
+    wire::write_framed(out, {wire::Kind::request, false, command_of<wire::Enter>, 0}, wire::Enter{real_token(who)});
     REQUIRE(socket.send(out));
     REQUIRE_FALSE(socket.receive_frame().empty());
     const auto entered = socket.receive_frame();
@@ -109,17 +109,22 @@ TEST_CASE("a client that never reads is closed over real sockets too: slow_reade
     Socket deaf{node.gateway(), 4096};
     enter(deaf, player(2));
 
-    Buffer request;
-    wire::write_framed(request, {wire::Kind::request, false, command_of<echo::Echo>, 2},
-                       echo::Echo{std::string(8000, 'x')});
+    std::uint64_t id = 0;
+    const auto request = [&id] {
+        Buffer frame;
+        wire::write_framed(frame, {wire::Kind::request, false, command_of<echo::Echo>, ++id},
+                           echo::Echo{std::string(8000, 'x')});
+        return frame;
+    };
     // What it sends after the server closed is read and dropped for at most a second.
     const auto limit = std::chrono::steady_clock::now() + 10s;
     bool open = true;
-    while (open && std::chrono::steady_clock::now() < limit) open = deaf.send(request);
+    while (open && std::chrono::steady_clock::now() < limit) open = deaf.send(request());
     CHECK_FALSE(open);
     CHECK(node.metric("gameserver_client_slow_total") >= 1);
 
-    REQUIRE(witness.send(request));
+    id = 0;
+    REQUIRE(witness.send(request()));
     CHECK(witness.receive_frame().size() > 8000);
 }
 

@@ -222,7 +222,7 @@ TEST_CASE("a message before enter is refused", "[scenario][hostile]") {
     const auto refused = client.request(echo::Echo{"too early"});
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code() == Code::unauthenticated);
-    CHECK(refused.error().message() == "the first request must be enter, with a token from login");
+    CHECK(refused.error().message() == "the first request must be enter, with the request id 0 and a token from login");
     CHECK(client.wait_closed(1s));
     CHECK(rejected(cluster, "token") == 1);
 }

@@ -112,7 +112,7 @@ TEST_CASE("a second enter on a connection changes nothing: login_twice_same_conn
     anna.enter(player(1)).value();
     const auto second = anna.enter(player(1));
     REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().code() == Code::unknown_command);
+    CHECK(second.error().code() == Code::invalid);
     const auto other = anna.enter(player(2));
     REQUIRE_FALSE(other.has_value());
     anna.request(TellPlayers{{player(1)}, "once"}).value();

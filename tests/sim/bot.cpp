@@ -50,7 +50,7 @@ Bot::Bot(BotWorld& world, std::uint64_t seed, std::string host, PlayerId player,
     : world_{world},
       random_{seed, host},
       player_{player},
-      client_{world.network, world.loop, host, *this},
+      client_{world.network, world.loop, host, world.gateways, seed, *this},
       guest_{guest} {}
 
 void Bot::start() { connect_later(guest_ ? random_.exponential(world_.guest_pause) : random_.between(0ms, 3000ms)); }
@@ -65,14 +65,14 @@ void Bot::connect() {
         token_ = token_of(world_.loop, player_);
         token_until_ = world_.loop.now() + 300s;
     }
-    client_.connect(random_.pick(world_.gateways), token_);
+    client_.connect(random_.between(0, world_.gateways.size() - 1), token_);
 }
 
 void Bot::prove() {
     proving_ = true;
     if (guest_) return;  // whoever plays for good takes over from it
     client_.set_reading(true);
-    if (client_.is_entered()) deposit(true);
+    if (client_.in_session()) deposit(true);
 }
 
 void Bot::visit() {
@@ -85,14 +85,15 @@ void Bot::visit() {
 
 void Bot::end() {
     ended_ = true;
-    client_.disconnect();
+    client_.leave();
 }
 
 std::string Bot::state() const {
     return fmt::format("{} (player {}): {}, {} requests wait", client_.host(), player_,
-                       client_.is_entered() ? "entered"
-                       : client_.is_idle()  ? "idle"
-                                            : "connecting",
+                       client_.is_entered()   ? "entered"
+                       : client_.in_session() ? "away"
+                       : client_.is_idle()    ? "idle"
+                                              : "connecting",
                        client_.waiting());
 }
 
@@ -100,15 +101,45 @@ std::string Bot::state() const {
 
 void Bot::on_entered() {
     world_.trace.note("entered", client_.host(), static_cast<std::uint64_t>(player_));
-    gold_seen_ = 0;
-    note_confirmed_ = 0;
-    last_line_.clear();
-    last_text_.clear();
+    forget_what_was_seen();
+    heard_.clear();
     ++actions_;
     has_played_ = true;
     join("market");
     if (proving_ && (!guest_ || visiting_) && !proved_) deposit(true);
     act_later();
+}
+
+void Bot::on_resumed(bool gap) {
+    world_.trace.note("resumed", client_.host(), static_cast<std::uint64_t>(player_), gap ? 1 : 0);
+    if (!gap) return;
+    // What was not to be stored before its answer may be gone, and what was not answered may be done again.
+    forget_what_was_seen();
+    for (const auto& text : unanswered_) {
+        world_.doubtful.insert(text);
+        world_.ledger.may_repeat(text);
+    }
+    join("market");
+}
+
+void Bot::forget_what_was_seen() {
+    ++gaps_;
+    gold_seen_ = 0;
+    note_confirmed_ = 0;
+    last_line_.clear();
+    last_text_.clear();
+}
+
+void Bot::check_visit(const wire::Close& close) {
+    if (!visiting_ || proved_) return;
+    world_.trace.fail(fmt::format("{} lost its connection though nothing is wrong: {}", client_.host(), close.reason));
+}
+
+bool Bot::wants_to_resume(const wire::Close& close) {
+    world_.trace.note("away", client_.host(), static_cast<std::uint64_t>(close.code));
+    check_visit(close);
+    if (ended_ || (world_.healthy && !guest_) || (guest_ && proving_ && !visiting_)) return false;
+    return !random_.chance(world_.forgets);
 }
 
 void Bot::on_lost(const wire::Close& close) {
@@ -125,10 +156,7 @@ void Bot::on_lost(const wire::Close& close) {
     }
     // A newer login took over: this one asks again after a while, else the two would fight without end.
     const bool taken_over = close.code == Code::fenced && !close.reconnect;
-    if (visiting_ && !proved_) {
-        world_.trace.fail(
-            fmt::format("{} lost its connection though nothing is wrong: {}", client_.host(), close.reason));
-    }
+    check_visit(close);
     if (ended_ || (guest_ && proving_)) return;
     const bool has_played = std::exchange(has_played_, false);
     if (guest_ && has_played) {
@@ -152,16 +180,18 @@ void Bot::on_push(Command command, BytesView body) {
         world_.ledger.balance_seen(PlayerId{owner_in(told.text)}, gold, "a push");
     } else if (command == command_of<chat::Said>) {
         check_line(msgpack::decode<chat::Said>(body).value());
+    } else if (command == command_of<chat::Whispered>) {
+        check_whisper(msgpack::decode<chat::Whispered>(body).value());
     }
 }
 
 // --- what it does ----------------------------------------------------------------------------------------------------
 
 void Bot::act_later() {
-    world_.loop.after(random_.exponential(world_.think) + 1ms, [this, connection = actions_] {
-        if (connection != actions_ || ended_ || !client_.is_entered()) return;
+    world_.loop.after(random_.exponential(world_.think) + 1ms, [this, session = actions_] {
+        if (session != actions_ || ended_ || !client_.in_session()) return;
         act();
-        if (connection == actions_) act_later();
+        if (session == actions_) act_later();
     });
 }
 
@@ -212,9 +242,9 @@ void Bot::deposit(bool proof) {
                         } else if (is_refusal(answer.error().code())) {
                             world_.ledger.deposit_refused(player_, gold);
                         }
-                        if (proof && !answer && client_.is_entered()) {
+                        if (proof && !answer && client_.in_session()) {
                             world_.loop.after(500ms, [this] {
-                                if (client_.is_entered()) deposit(true);
+                                if (client_.in_session()) deposit(true);
                             });
                         }
                     });
@@ -240,7 +270,7 @@ void Bot::count() {
 
 void Bot::check_balance(std::uint64_t gold, const char* where) {
     if (gold < gold_seen_) {
-        world_.trace.fail(fmt::format("{} was told of {} gold and later, on the same connection, of {}", client_.host(),
+        world_.trace.fail(fmt::format("{} was told of {} gold and later, in the same session, of {}", client_.host(),
                                       gold_seen_, gold));
     }
     gold_seen_ = gold;
@@ -270,18 +300,21 @@ void Bot::write_note() {
 
 void Bot::read_notes() {
     const auto least = note_confirmed_;
-    client_.request(scenarios::ReadNotes{}, world_.patience, [this, least](const Result<scenarios::Notes>& answer) {
-        if (!answer) return;
-        for (const auto& text : {answer->quick, answer->periodic, answer->leave}) {
-            if (!text.empty() && owner_in(text) != static_cast<std::uint64_t>(player_)) {
-                world_.trace.fail(fmt::format("{} read the note \"{}\", which is not its own", client_.host(), text));
+    const auto gaps = gaps_;
+    client_.request(
+        scenarios::ReadNotes{}, world_.patience, [this, least, gaps](const Result<scenarios::Notes>& answer) {
+            if (!answer) return;
+            for (const auto& text : {answer->quick, answer->periodic, answer->leave}) {
+                if (!text.empty() && owner_in(text) != static_cast<std::uint64_t>(player_)) {
+                    world_.trace.fail(
+                        fmt::format("{} read the note \"{}\", which is not its own", client_.host(), text));
+                }
+                if (gaps == gaps_ && number_in(text) < least) {
+                    world_.trace.fail(fmt::format("{} wrote note {} and then, in the same session, read \"{}\"",
+                                                  client_.host(), least, text));
+                }
             }
-            if (number_in(text) < least) {
-                world_.trace.fail(fmt::format("{} wrote note {} and then, on the same connection, read \"{}\"",
-                                              client_.host(), least, text));
-            }
-        }
-    });
+        });
 }
 
 void Bot::join(const std::string& channel) {
@@ -294,8 +327,10 @@ void Bot::join(const std::string& channel) {
 void Bot::say() {
     const auto text = new_text();
     const std::string channel = random_.chance(0.8) ? "market" : "tavern";
+    unanswered_.insert(text);
     client_.request(chat::Say{channel, text}, world_.patience,
                     [this, channel, text](const Result<chat::SayOk>& answer) {
+                        if (answer) unanswered_.erase(text);
                         if (answer) world_.ledger.line_confirmed(channel, player_, text, answer->line);
                     });
 }
@@ -310,11 +345,11 @@ void Bot::check_line(const chat::Said& said) {
     last = said.line.number;
     auto& text = last_text_[{said.channel, said.line.from}];
     const auto number = number_in(said.line.text);
-    if (number <= text) {
+    if (number <= text && !world_.doubtful.contains(said.line.text)) {
         world_.trace.fail(fmt::format("{} got text {} of player {} in channel {} after text {}", client_.host(), number,
                                       said.line.from, said.channel, text));
     }
-    text = number;
+    text = std::max(text, number);
 }
 
 void Bot::look_around() {
@@ -330,8 +365,24 @@ void Bot::look_around() {
         const auto name = fmt::format("name-{}", random_.between(1, 6));
         client_.request(profile::SetNickname{name}, world_.patience, [](const Result<Done>&) {});
     } else {
-        client_.request(chat::Whisper{other, new_text()}, world_.patience, [](const Result<Done>&) {});
+        whisper(other);
     }
+}
+
+void Bot::whisper(PlayerId to) {
+    const auto text = new_text();
+    unanswered_.insert(text);
+    client_.request(chat::Whisper{to, text}, world_.patience, [this, text](const Result<Done>& answer) {
+        unanswered_.erase(text);
+        if (!answer) world_.doubtful.insert(text);
+    });
+}
+
+/// Two that one player said may come in either order when its player has moved to another game between them.
+void Bot::check_whisper(const chat::Whispered& whispered) {
+    if (heard_.insert(whispered.text).second || world_.doubtful.contains(whispered.text)) return;
+    world_.trace.fail(
+        fmt::format("{} heard the whisper {} of player {} twice", client_.host(), whispered.text, whispered.from));
 }
 
 void Bot::stop_reading() {
@@ -346,7 +397,11 @@ void Bot::stop_reading() {
 
 void Bot::leave() {
     world_.trace.note("leaves", client_.host());
-    client_.disconnect();
+    if (random_.chance(0.5)) {
+        client_.leave();
+    } else {
+        client_.disconnect();
+    }
     ++actions_;
     has_played_ = false;
     connect_later(guest_ ? random_.exponential(world_.guest_pause) : random_.over_magnitudes(1ms, 20s));

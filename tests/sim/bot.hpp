@@ -1,7 +1,9 @@
 #pragma once
-// An honest player of the simulation: logs in, plays, loses its connection, comes back through any gateway, and checks
-// everything that it is told. Several bots may play one player, one taking over from the other.
+// An honest player of the simulation: logs in, plays, loses its connection, resumes its session through any gateway, or
+// forgets it and logs in anew, and checks everything that it is told. Several bots may play one player, one taking over from the other.
 // Owner: lives as long as the simulation. Loop: the clients'.
+#include <set>
+
 #include "modules/chat/messages.hpp"
 #include "tests/scenarios/trial_module.hpp"
 #include "tests/sim/client.hpp"
@@ -21,9 +23,11 @@ struct BotWorld {
     runtime::Duration patience = std::chrono::seconds{10};     ///< for a reply
     runtime::Duration guest_pause = std::chrono::seconds{20};  ///< the mean between two visits
     double leaves = 0.01, slow = 0.005;                        ///< probabilities of an action
+    double forgets = 0.2;                                      ///< of a session whose connection is lost
     bool calendars_jump = false;
     bool healthy = false;  ///< the guests' hour: whoever plays for good and loses its connection stays away
     std::map<PlayerId, std::uint64_t> texts{};  ///< how many each player has written
+    std::set<std::string> doubtful{};           ///< whispers that may have been done twice
 };
 
 [[nodiscard]] std::string token_of(const runtime::Loop& loop, PlayerId player, const std::string& zone = "default");
@@ -50,7 +54,9 @@ public:
 
 private:
     void on_entered() override;
+    void on_resumed(bool gap) override;
     void on_push(Command command, BytesView body) override;
+    bool wants_to_resume(const wire::Close& close) override;
     void on_lost(const wire::Close& close) override;
 
     void connect();
@@ -66,8 +72,12 @@ private:
     void join(const std::string& channel);
     void say();
     void look_around();
+    void whisper(PlayerId to);
+    void check_whisper(const chat::Whispered& whispered);
     void stop_reading();
     void leave();
+    void forget_what_was_seen();
+    void check_visit(const wire::Close& close);
     void check_balance(std::uint64_t gold, const char* where);
     void check_line(const chat::Said& said);
     [[nodiscard]] std::string new_text();
@@ -79,13 +89,15 @@ private:
     bool guest_, visiting_ = false, ended_ = false, proving_ = false, proved_ = false;
     std::string token_;
     runtime::Time token_until_{};
-    std::uint64_t actions_ = 0;  // a timer of an earlier connection is not this one's
-    // Of this connection.
+    std::uint64_t actions_ = 0;  // a timer of an earlier session is not this one's
+    // Of this session; a gap forgets what the loss of a server may take back.
     bool has_played_ = false;
     std::uint64_t gold_seen_ = 0;
     std::uint64_t note_confirmed_ = 0;
+    std::uint64_t gaps_ = 0;  // how often it forgot what it had seen
     std::map<std::string, std::uint64_t> last_line_;
     std::map<std::pair<std::string, PlayerId>, std::uint64_t> last_text_;
+    std::set<std::string> unanswered_, heard_;
 };
 
 }  // namespace gs::sim

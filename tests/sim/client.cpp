@@ -6,39 +6,70 @@ namespace {
 constexpr auto connect_timeout = std::chrono::seconds{3};
 }
 
-Client::Client(Network& network, runtime::Loop& loop, std::string host, ClientOwner& owner)
-    : network_{network}, loop_{loop}, host_{std::move(host)}, owner_{owner} {}
+Client::Client(Network& network, runtime::Loop& loop, std::string host, const std::vector<std::string>& gateways,
+               std::uint64_t seed, ClientOwner& owner)
+    : network_{network},
+      loop_{loop},
+      host_{std::move(host)},
+      gateways_{gateways},
+      random_{seed, host_ + "/reconnect"},
+      owner_{owner},
+      protocol_{static_cast<client::ProtocolEvents&>(*this)},
+      reconnect_{{}, [this] { return random_.unit(); }} {}
 
-void Client::connect(const std::string& address, std::string token) {
-    connecting_ = true;
-    network_.connect_from(
-        host_, loop_, address, connect_timeout,
-        [this, attempt = ++attempt_, token = std::move(token)](Result<std::shared_ptr<transport::Connection>> result) {
-            if (attempt == attempt_) {
-                connected(std::move(result), token);
-            } else if (result) {
-                (*result)->close();
-            }
+void Client::connect(std::size_t gateway, std::string token) {
+    open(
+        gateway, [this, token = std::move(token)] { protocol_.start(token, loop_.now()); },
+        [this](const Error& why) {
+            owner_.on_lost({why.code(), why.message(), true});
         });
 }
 
-void Client::connected(Result<std::shared_ptr<transport::Connection>> result, std::string token) {
-    connecting_ = false;
-    if (!result) {
-        owner_.on_lost({result.error().code(), result.error().message(), true});
-        return;
-    }
-    connection_ = std::move(*result);
-    protocol_ = std::make_unique<client::Protocol>(static_cast<client::ProtocolEvents&>(*this));
-    connection_->start(*this);
-    protocol_->start(std::move(token), loop_.now());
-    after_work();
+void Client::open(std::size_t gateway, std::function<void()> begin, std::function<void(const Error&)> failed) {
+    connecting_ = true;
+    gateway_ = gateway;
+    const auto connected = [this, attempt = ++attempt_, begin = std::move(begin),
+                            failed = std::move(failed)](Result<std::shared_ptr<transport::Connection>> result) {
+        if (attempt != attempt_) {
+            if (result) (*result)->close();
+            return;
+        }
+        connecting_ = false;
+        if (!result) return failed(result.error());
+        connection_ = std::move(*result);
+        connection_->start(*this);
+        begin();
+        after_work();
+    };
+    network_.connect_from(host_, loop_, gateways_[gateway], connect_timeout, connected);
+}
+
+void Client::resume_later() {
+    const auto next = reconnect_.next(gateways_.size(), loop_.now());
+    if (!next) return protocol_.give_up({Code::unavailable, "no gateway resumed the session in time", true});
+    connecting_ = true;
+    loop_.after(next->wait, [this, attempt = ++attempt_, gateway = next->gateway] {
+        if (attempt != attempt_) return;
+        open(
+            gateway, [this] { protocol_.resume(loop_.now()); }, [this](const Error&) { resume_later(); });
+    });
 }
 
 void Client::disconnect() {
     ++attempt_;
-    connecting_ = false;
-    if (protocol_ != nullptr) protocol_->close();
+    connecting_ = is_in_ = false;
+    protocol_.close();
+    drop_connection();
+}
+
+void Client::leave() {
+    ++attempt_;
+    connecting_ = is_in_ = false;
+    protocol_.close();
+    if (connection_ != nullptr) {
+        connection_->output().append(protocol_.output());
+        connection_->close_after_send();
+    }
     drop_connection();
 }
 
@@ -54,35 +85,57 @@ void Client::set_reading(bool reading) {
 }
 
 std::size_t Client::on_bytes(BytesView bytes) {
-    protocol_->receive(bytes, loop_.now());
+    protocol_.receive(bytes, loop_.now());
     after_work();
     return bytes.size();
 }
 
-void Client::on_closed(const Error& why) { protocol_->lost(why.message()); }
+void Client::on_closed(const Error& why) {
+    protocol_.lost(why.message());
+    after_work();
+}
 
-void Client::on_entered(const wire::Entered& /*entered*/) { owner_.on_entered(); }
+void Client::on_entered(const wire::Entered& /*entered*/) {
+    is_in_ = true;
+    owner_.on_entered();
+}
+
+void Client::on_resumed(const wire::Entered& entered) {
+    is_in_ = true;
+    owner_.on_resumed(entered.state == wire::SessionState::gap);
+}
 
 void Client::on_push(Command command, BytesView body) { owner_.on_push(command, body); }
 
+void Client::on_away(const wire::Close& close) {
+    drop_connection();
+    if (std::exchange(is_in_, false)) reconnect_.lost(gateway_, loop_.now());
+    if (owner_.wants_to_resume(close)) {
+        resume_later();
+    } else {
+        protocol_.give_up(close);
+    }
+}
+
 void Client::on_closed(const wire::Close& close) {
+    ++attempt_;
+    connecting_ = is_in_ = false;
     drop_connection();
     owner_.on_lost(close);
 }
 
 void Client::after_work() {
-    if (connection_ == nullptr || protocol_->closed()) return;
-    if (auto& output = protocol_->output(); !output.empty()) {
+    if (auto& output = protocol_.output(); connection_ != nullptr && !output.empty()) {
         connection_->output().append(output);
         output.clear();
     }
-    const auto next = protocol_->next_tick();
+    const auto next = protocol_.next_tick();
     if (next == client::Time::max() || (tick_ != runtime::TimerId::none && tick_at_ <= next)) return;
     loop_.cancel(tick_);
     tick_at_ = next;
     tick_ = loop_.after(next - loop_.now(), [this] {
         tick_ = runtime::TimerId::none;
-        protocol_->tick(loop_.now());
+        protocol_.tick(loop_.now());
         after_work();
     });
 }

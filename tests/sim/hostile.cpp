@@ -59,8 +59,9 @@ void Hostile::on_closed(const Error& /*why*/) {
 void Hostile::say_hello() { wire::write_hello(connection_->output(), wire::ClientHello{}); }
 
 void Hostile::enter(const std::string& token) {
-    wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<wire::Enter>, 1},
-                       wire::Enter{token});
+    wire::Enter enter;
+    enter.token = token;
+    wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
 }
 
 void Hostile::send_random(std::size_t bytes) {
@@ -73,7 +74,7 @@ void Hostile::send_frame_length(std::uint32_t length) {
 }
 
 void Hostile::flood() {
-    for (std::uint64_t id = 2; id < 120; ++id) {
+    for (std::uint64_t id = 1; id < 120; ++id) {
         wire::write_framed(connection_->output(), {wire::Kind::request, false, command_of<echo::Echo>, id},
                            echo::Echo{std::string(8'000, 'h')});
     }

@@ -64,7 +64,7 @@ void Ledger::line_seen(const std::string& channel, const chat::Line& line) {
                                 line.number, channel, place->second.second, line.text));
     }
     const auto [said, first] = numbers_.emplace(std::pair{channel, line.text}, line.number);
-    if (!first && said->second != line.number) {
+    if (!first && said->second != line.number && !repeatable_.contains(line.text)) {
         trace_.fail(fmt::format("\"{}\" is in channel {} twice: as line {} and as line {}", line.text, channel,
                                 said->second, line.number));
     }

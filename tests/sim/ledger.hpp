@@ -3,6 +3,7 @@
 // line of every channel. A contradiction fails the trace.
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/ids.hpp"
@@ -32,6 +33,8 @@ public:
 
     // --- lines: a number means one line for ever, and a line is said once
     void line_seen(const std::string& channel, const chat::Line& line);
+    /// The game was lost before it answered who said this: nobody knows whether it was done, and it is done again.
+    void may_repeat(const std::string& text) { repeatable_.insert(text); }
     void line_confirmed(const std::string& channel, PlayerId from, const std::string& text, std::uint64_t number);
 
     /// At the end, when nothing is under way.
@@ -44,6 +47,7 @@ private:
     Trace& trace_;
     std::map<PlayerId, Account> accounts_;
     std::map<std::pair<std::string, std::uint64_t>, std::pair<PlayerId, std::string>> lines_;
+    std::set<std::string> repeatable_;
     std::map<std::pair<std::string, std::string>, std::uint64_t> numbers_;  // of (channel, text); texts are unique
 };
 

@@ -30,6 +30,19 @@ std::array<std::uint8_t, 32> blake2b_256(BytesView bytes) {
     return hash;
 }
 
+std::array<std::uint8_t, 32> hmac_sha256(BytesView key, BytesView bytes) {
+    std::array<std::uint8_t, 32> tag{};
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key.data(), key.size());
+    crypto_auth_hmacsha256_update(&state, bytes.data(), bytes.size());
+    crypto_auth_hmacsha256_final(&state, tag.data());
+    return tag;
+}
+
+bool equal_secrets(BytesView one, BytesView other) {
+    return one.size() == other.size() && sodium_memcmp(one.data(), other.data(), one.size()) == 0;
+}
+
 std::string hex_encode(BytesView bytes) {
     std::string text(bytes.size() * 2 + 1, '\0');  // libsodium ends the text with a zero
     sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());

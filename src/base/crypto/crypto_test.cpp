@@ -35,6 +35,20 @@ TEST_CASE("bytes become base64url and come back", "[crypto]") {
     }
 }
 
+TEST_CASE("an HMAC is the one of RFC 4231", "[crypto]") {
+    CHECK(hex_encode(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))) ==
+          "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    const Binary key(20, 0x0b);
+    CHECK(hex_encode(hmac_sha256(key, as_bytes("Hi There"))) ==
+          "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    const Binary longer(131, 0xaa);
+    CHECK(hex_encode(hmac_sha256(longer, as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))) ==
+          "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    CHECK(equal_secrets(key, Binary(20, 0x0b)));
+    CHECK_FALSE(equal_secrets(key, Binary(21, 0x0b)));
+    CHECK_FALSE(equal_secrets(key, Binary(20, 0x0c)));
+}
+
 TEST_CASE("random numbers differ", "[crypto]") {
     std::set<std::uint64_t> seen;
     for (int count = 0; count < 1000; ++count) seen.insert(random_u64());

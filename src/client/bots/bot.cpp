@@ -26,6 +26,12 @@ std::int64_t unix_seconds() {
         .count();
 }
 
+client::ClientOptions client_options(bool survives) {
+    client::ClientOptions options;
+    options.resumes = survives;
+    return options;
+}
+
 /// Counts as long as it lives.
 class Counted {
 public:
@@ -44,8 +50,10 @@ Bot::Bot(Run& run, std::size_t index)
     : run_{run},
       index_{index},
       random_{static_cast<std::minstd_rand::result_type>((run.options.seed * 1'000'003 + index) % 2'147'483'646 + 1)},
-      client_{run.io},
+      client_{run.io, client_options(run.options.survive)},
       timer_{run.io} {
+    client_.on_away([this](const wire::Close& /*close*/) { lost_at_ = Clock::now(); });
+    client_.on_resumed([this](bool gap) { count_resume(gap); });
     client_.on_closed([this](const wire::Close& close) {
         close_ = close;
         timer_.cancel();
@@ -72,7 +80,7 @@ asio::awaitable<void> Bot::live() {
         was_in_ = true;
         co_await play();
         card().playing = false;
-        if (client_.connected()) {
+        if (client_.in_session()) {
             scenario_->finish();
             break;
         }
@@ -88,6 +96,13 @@ bool Bot::give_up_after_loss() {
     if (survives() && close_.reconnect) return false;
     fail("was disconnected: {}: {}", to_string(close_.code), close_.reason);
     return true;
+}
+
+void Bot::count_resume(bool gap) {
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - lost_at_);
+    ++(gap ? run_.statistics.resumed_with_gap : run_.statistics.resumes);
+    run_.statistics.resume_time.record(took);
+    scenario_->resumed(gap);
 }
 
 bool Bot::may_try_again(const Error& error) const {
@@ -110,12 +125,14 @@ bool Bot::needs_login() const {
            failures_ % failures_before_new_login == failures_before_new_login - 1;
 }
 
-client::Gateway Bot::choose_gateway() {
-    const auto& all = login_.gateways;
-    const auto& first = all[random(all.size())];
-    const auto& second = all[random(all.size())];
+std::vector<client::Gateway> Bot::choose_gateways() {
+    auto all = login_.gateways;
+    const auto first = random(all.size());
+    const auto second = random(all.size());
     // The better of two at random: all of them at the least loaded one would overload it. After a failure, any.
-    return failures_ == 0 && second.load < first.load ? second : first;
+    const auto chosen = failures_ == 0 && all[second].load < all[first].load ? second : first;
+    std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(chosen), all.end());
+    return all;
 }
 
 asio::awaitable<Result<void>> Bot::enter() {
@@ -132,11 +149,12 @@ asio::awaitable<Result<void>> Bot::enter() {
         login_.token.clear();
         co_return Error{Code::unavailable, "the login server knows no gateway"};
     }
-    const auto gateway = choose_gateway();
-    auto entered = co_await client_.connect(gateway.host, gateway.port, login_.token);
+    auto gateways = choose_gateways();
+    const auto first = gateways.front().name;
+    auto entered = co_await client_.connect(std::move(gateways), login_.token);
     if (!entered) {
         if (entered.error().code() == Code::unauthenticated) login_.token.clear();
-        co_return Error::verbatim(entered.error().code(), gateway.name + ": " + entered.error().message());
+        co_return Error::verbatim(entered.error().code(), first + ": " + entered.error().message());
     }
     if (entered->player != login_.player)
         fail("the gateway let it in as player {} instead of {}", entered->player, login_.player);
@@ -147,7 +165,7 @@ asio::awaitable<void> Bot::play() {
     const Counted in{run_.statistics.players_in};
     run_.statistics.players_in_most = std::max(run_.statistics.players_in_most, run_.statistics.players_in);
     co_await act();
-    if (client_.connected()) co_await settle();
+    if (client_.in_session()) co_await settle();
 }
 
 asio::awaitable<void> Bot::act() {
@@ -178,7 +196,7 @@ asio::awaitable<void> Bot::pace() {
 
 asio::awaitable<void> Bot::settle() {
     const auto until = Clock::now() + settle_time_max;
-    while (client_.connected() && Clock::now() < until) {
+    while (client_.in_session() && Clock::now() < until) {
         if (run_.acting == 0 && scenario_->settled()) break;
         co_await sleep_until(Clock::now() + settle_poll);
     }

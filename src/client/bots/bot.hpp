@@ -1,5 +1,6 @@
 #pragma once
-// One bot: logs in, enters, plays its scenario, comes back after a loss when the run survives those.
+// One bot: logs in, enters, plays its scenario. In a run that survives losses the client kit resumes its session, and
+// when that is over the bot logs in anew.
 // Owner: the run. Loop: the run's.
 #include <random>
 
@@ -49,6 +50,8 @@ public:
     Refusal judge(const Error& error, std::string_view doing);
 
     [[nodiscard]] Run& run() { return run_; }
+    /// Its connection is good at this moment.
+    [[nodiscard]] bool connected() const { return client_.connected(); }
     [[nodiscard]] bool survives() const { return run_.options.survive; }
     [[nodiscard]] std::size_t index() const { return index_; }
     [[nodiscard]] BotCard& card() { return run_.cards[index_]; }
@@ -58,10 +61,11 @@ public:
     [[nodiscard]] std::size_t random(std::size_t below);
 
 private:
-    [[nodiscard]] bool playing() const { return client_.connected() && !run_.stopping(); }
+    [[nodiscard]] bool playing() const { return client_.in_session() && !run_.stopping(); }
     asio::awaitable<Result<void>> enter();
     [[nodiscard]] bool needs_login() const;
-    [[nodiscard]] client::Gateway choose_gateway();
+    /// All, beginning with the one to try first.
+    [[nodiscard]] std::vector<client::Gateway> choose_gateways();
     [[nodiscard]] bool may_try_again(const Error& error) const;
     asio::awaitable<void> play();
     asio::awaitable<void> act();
@@ -72,6 +76,7 @@ private:
     void count_request(client::Time started, bool answered);
     void add_failure(std::string message);
     bool give_up_after_loss();
+    void count_resume(bool gap);
 
     Run& run_;
     std::size_t index_;
@@ -84,7 +89,8 @@ private:
     unsigned failures_ = 0;  // in a row, to get in
     bool was_in_ = false;
     std::string trouble_;  // the last reason not to be let in
-    wire::Close close_;    // of the last connection
+    wire::Close close_;    // of the last session
+    client::Time lost_at_{};
 };
 
 }  // namespace gs::bots

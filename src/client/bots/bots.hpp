@@ -17,7 +17,8 @@ struct BotOptions {
     std::uint64_t seed = 1;
     std::string json_file;    ///< the report; "-": standard output instead of the readable one
     std::string ledger_file;  ///< what the server confirmed, to compare with the database: see ledger.hpp
-    /// Lost connections, requests without an answer and chat lines lost by a crash are no errors: bots come back.
+    /// Lost connections, requests without an answer and chat lines lost by a crash are no errors: bots resume their
+    /// session, and log in anew when it is over.
     bool survive = false;
 };
 

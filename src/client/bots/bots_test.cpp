@@ -63,7 +63,7 @@ private:
     bool fault(Fault kind) { return fault_ == kind && ++occasions_ % 5 == 0; }
 
     void handle(Connection& from, const wire::MessageView& message) {
-        if (fault_ == Fault::hang_up && ++occasions_ % 20 == 0) return from.close();
+        if (fault_ == Fault::hang_up && ++occasions_ % 20 == 0) return from.lose_request();
         if (fault(Fault::refuses)) return from.refuse(message, Code::internal, "broken");
         const auto player = static_cast<std::uint64_t>(from.player);
         switch (message.header.command) {
@@ -81,7 +81,7 @@ private:
                 return say(from, message);
             case command_of<chat::Whisper>: {
                 const auto whisper = read<chat::Whisper>(message);
-                auto* to = find(whisper.to);
+                auto* to = gateway_.session_of(whisper.to);
                 if (to == nullptr) return from.refuse(message, Code::not_found, "not here");
                 if (!fault(Fault::whisper_lost)) to->push(chat::Whispered{from.player, whisper.text});
                 return from.reply<chat::Whisper>(message, {});
@@ -205,7 +205,7 @@ Outcome play(const BotOptions& options) {
 
 TEST_CASE("bots: every scenario goes through without errors in a sound world", "[client][NEW-08][TOL-03]") {
     World world;
-    const auto scenario = GENERATE("echo", "chat", "profile", "mixed");
+    const auto scenario = GENERATE("echo", "chat", "profile", "whisper", "mixed");
     const auto outcome = play(world.options(scenario));
     INFO(outcome.report);
     CHECK(outcome.statistics.errors == 0);
@@ -245,7 +245,8 @@ TEST_CASE("bots: with survive lost connections are no errors and the ledger hold
     const auto outcome = play(options);
     INFO(outcome.report);
     CHECK(outcome.statistics.errors == 0);
-    CHECK(outcome.statistics.reconnects > 0);
+    CHECK(outcome.statistics.resumes > 0);
+    CHECK(outcome.statistics.reconnects == 0);
     std::map<std::string, nlohmann::json> last;
     std::ifstream ledger{file};
     for (std::string line; std::getline(ledger, line);) {
@@ -260,6 +261,21 @@ TEST_CASE("bots: with survive lost connections are no errors and the ledger hold
         CHECK(entry["confirmed"] <= held);
         CHECK(entry["attempted"] >= held);
     }
+}
+
+TEST_CASE("bots: whispers stay whole while connections are lost", "[client][TOL-03][SES-07]") {
+    World world{Fault::hang_up};
+    auto options = world.options("whisper");
+    options.survive = true;
+    options.time = 2s;
+    const auto outcome = play(options);
+    INFO(outcome.report);
+    CHECK(outcome.statistics.errors == 0);
+    CHECK(outcome.statistics.resumes > 0);
+    CHECK(outcome.statistics.unknown == 0);
+    CHECK(outcome.statistics.resume_time.percentile(0.5) > 0us);
+    CHECK(outcome.report.find("resumes") != std::string::npos);
+    CHECK(nlohmann::json::parse(outcome.json).at("resumes") == outcome.statistics.resumes);
 }
 
 TEST_CASE("bots: wrong use is refused with code 2", "[client][NEW-08]") {

@@ -85,14 +85,18 @@ void ChannelCheck::confirmed(const std::string& text, std::uint64_t number) {
     own_.erase(found);
 }
 
-void WhisperCheck::received(std::uint64_t number) {
+void WhisperCheck::received(std::uint64_t number, const std::set<std::uint64_t>& unsure) {
     if (number <= last_) {
-        problem_(fmt::format("whisper {} came after whisper {}: doubled or out of order", number, last_));
+        if (!unsure.contains(number))
+            problem_(fmt::format("whisper {} came after whisper {}: doubled or out of order", number, last_));
         return;
     }
-    if (number != last_ + 1 && !gaps_allowed_) {
+    const auto missing = number - last_ - 1;
+    const auto excused = std::distance(unsure.upper_bound(last_), unsure.lower_bound(number));
+    if (missing > static_cast<std::uint64_t>(excused) && !gaps_allowed_ && !interrupted_) {
         problem_(fmt::format("whisper {} came where {} was expected", number, last_ + 1));
     }
+    interrupted_ = false;
     last_ = number;
 }
 

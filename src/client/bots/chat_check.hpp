@@ -3,6 +3,7 @@
 // once. And the same for whispers of one sender. Sans I/O; each broken expectation is told to `problem`.
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -56,12 +57,16 @@ class WhisperCheck {
 public:
     WhisperCheck(Problem problem, bool gaps_allowed) : problem_{std::move(problem)}, gaps_allowed_{gaps_allowed} {}
 
-    void received(std::uint64_t number);
+    /// `unsure`: the sender does not know whether these were said; they may be missing, or come twice.
+    void received(std::uint64_t number, const std::set<std::uint64_t>& unsure = {});
+    /// Some may be lost now: the next one may have any higher number.
+    void interrupted() { interrupted_ = true; }
+    [[nodiscard]] bool is_interrupted() const { return interrupted_; }
     [[nodiscard]] std::uint64_t last() const { return last_; }
 
 private:
     Problem problem_;
-    bool gaps_allowed_;
+    bool gaps_allowed_, interrupted_ = false;
     std::uint64_t last_ = 0;
 };
 

@@ -163,3 +163,28 @@ TEST_CASE("bots whisper check: gaps are allowed when losses are", "[client][TOL-
     surviving.received(3);
     CHECK(problems.size() == 1);
 }
+
+TEST_CASE("bots whisper check: what the sender is unsure of may be missing or doubled", "[client][TOL-03][SES-07]") {
+    std::vector<std::string> problems;
+    WhisperCheck strict{[&](std::string problem) { problems.push_back(std::move(problem)); }, false};
+    const std::set<std::uint64_t> unsure{2, 3, 5};
+    strict.received(1, unsure);
+    strict.received(4, unsure);
+    strict.received(5, unsure);
+    strict.received(5, unsure);
+    CHECK(problems.empty());
+    SECTION("one that is missing for no reason") { strict.received(7, unsure); }
+    SECTION("one that is doubled for no reason") { strict.received(4, unsure); }
+    CHECK(problems.size() == 1);
+}
+
+TEST_CASE("bots whisper check: a lost session excuses one hole", "[client][TOL-03][SES-07]") {
+    std::vector<std::string> problems;
+    WhisperCheck strict{[&](std::string problem) { problems.push_back(std::move(problem)); }, false};
+    strict.received(1);
+    strict.interrupted();
+    strict.received(10);
+    CHECK(problems.empty());
+    strict.received(12);
+    CHECK(problems.size() == 1);
+}

@@ -100,9 +100,13 @@ std::string readable_report(const Run& run) {
     text += fmt::format("  pushes       {} ({:.0f}/s)\n", all.pushes, rate_of(all.pushes, seconds));
     if (all.limited > 0)
         text += fmt::format("  limited      {} (refused for a rate limit or a full queue)\n", all.limited);
-    if (run.options.survive)
+    if (run.options.survive) {
+        text +=
+            fmt::format("  resumes      {}, with a gap {}; took p50 {}, p99 {}\n", all.resumes, all.resumed_with_gap,
+                        text_of(all.resume_time.percentile(0.5)), text_of(all.resume_time.percentile(0.99)));
         text += fmt::format("  reconnects   {}, requests without an answer {}, holes in channels {}\n", all.reconnects,
                             all.unknown, all.gaps);
+    }
     text += fmt::format("  errors       {}\n", all.errors);
     for (const auto& error : all.first_errors) text += fmt::format("    {}\n", error);
     if (all.errors > all.first_errors.size())
@@ -130,6 +134,12 @@ std::string json_report(const Run& run) {
         {"limited", all.limited},
         {"unknown", all.unknown},
         {"reconnects", all.reconnects},
+        {"resumes", all.resumes},
+        {"resumed_with_gap", all.resumed_with_gap},
+        {"resume_us",
+         {{"p50", all.resume_time.percentile(0.5).count()},
+          {"p99", all.resume_time.percentile(0.99).count()},
+          {"most", all.resume_time.longest().count()}}},
         {"gaps", all.gaps},
         {"errors", all.errors},
         {"first_errors", all.first_errors},

@@ -2,6 +2,7 @@
 // One run of the bots: what they share. Owner: run_bots(). Loop: one io_context, one thread.
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@ class Bot;
 struct BotCard {
     PlayerId player{};
     bool playing = false;
-    std::string nickname;                  ///< once the server confirmed it
-    std::uint64_t whispers_confirmed = 0;  ///< to the next bot
+    std::string nickname;                     ///< once the server confirmed it
+    std::uint64_t whispers_confirmed = 0;     ///< to the next bot
+    std::set<std::uint64_t> whispers_unsure;  ///< of these: may never come, or twice
 };
 
 class Run {

@@ -6,11 +6,12 @@
 namespace gs::bots {
 
 std::span<const ScenarioInfo> scenarios() {
-    static constexpr std::array<ScenarioInfo, 4> table{{
+    static constexpr std::array<ScenarioInfo, 5> table{{
         {"echo", "texts that must come back as they were sent", &make_echo},
         {"chat", "lines in channels of 50 and whispers: each once, in order, none missing", &make_chat},
         {"profile", "unique nicknames, and a counter in the motto that must never go back", &make_profile},
-        {"mixed", "all of these, at random", &make_mixed},
+        {"mixed", "echo, chat and profile, at random", &make_mixed},
+        {"whisper", "numbered whispers to the next bot: each once, in order, none missing", &make_whisper},
     }};
     return table;
 }

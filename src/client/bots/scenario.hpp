@@ -1,5 +1,5 @@
 #pragma once
-// What a bot does: one object for each bot, kept over its reconnects. Add one: a file in scenarios/, a line in the
+// What a bot does: one object for each bot, kept over its sessions. Add one: a file in scenarios/, a line in the
 // table.
 #include <memory>
 #include <span>
@@ -14,7 +14,7 @@ class Bot;
 class Scenario {
 public:
     virtual ~Scenario() = default;
-    /// After entering, and again after each reconnect.
+    /// After entering, and again in each new session.
     virtual asio::awaitable<void> begin() = 0;
     /// One action; called at the rate of the run.
     virtual asio::awaitable<void> act() = 0;
@@ -22,7 +22,9 @@ public:
     [[nodiscard]] virtual bool settled() const { return true; }
     /// The last word, while still connected: fails the bot for what did not come.
     virtual void finish() {}
-    /// The connection is gone.
+    /// The connection was lost and the session goes on; after a gap pushes may be missing.
+    virtual void resumed(bool /*gap*/) {}
+    /// The session is over.
     virtual void lost() {}
 };
 
@@ -38,6 +40,7 @@ struct ScenarioInfo {
 std::unique_ptr<Scenario> make_echo(Bot& bot);
 std::unique_ptr<Scenario> make_chat(Bot& bot);
 std::unique_ptr<Scenario> make_profile(Bot& bot);
+std::unique_ptr<Scenario> make_whisper(Bot& bot);
 std::unique_ptr<Scenario> make_mixed(Bot& bot);
 
 }  // namespace gs::bots

@@ -29,14 +29,17 @@ struct Statistics {
     std::size_t players_in = 0;       ///< now
     std::size_t players_in_most = 0;  ///< at once
     std::uint64_t requests = 0, pushes = 0;
-    std::uint64_t limited = 0;  ///< refused because of a rate limit or a bound
-    std::uint64_t unknown = 0;  ///< without an answer, in a run with `survive`
-    std::uint64_t reconnects = 0;
-    std::uint64_t gaps = 0;  ///< holes in the lines of a channel, in a run with `survive`
+    std::uint64_t limited = 0;           ///< refused because of a rate limit or a bound
+    std::uint64_t unknown = 0;           ///< without an answer, in a run with `survive`
+    std::uint64_t reconnects = 0;        ///< new sessions after one that was over
+    std::uint64_t resumes = 0;           ///< without a gap
+    std::uint64_t resumed_with_gap = 0;  ///< servers were lost
+    std::uint64_t gaps = 0;              ///< holes in the lines of a channel, in a run with `survive`
     std::uint64_t errors = 0;
     std::vector<std::string> first_errors;
     Histogram latency;         ///< of requests that were answered
     Histogram latency_recent;  ///< since the progress was last shown
+    Histogram resume_time;     ///< from the loss to the resumed session, with or without a gap
 
     static constexpr std::size_t first_errors_max = 10;
     void fail(std::string message);

@@ -1,6 +1,6 @@
 #pragma once
 // The client for tools and tests that have nothing else to do: each call waits for its answer.
-// Loop: one thread at a time. Pushes and heartbeats are handled inside the calls only: call poll() at least once in a
+// Loop: one thread at a time. Pushes, heartbeats and resuming are handled inside the calls only: call poll() at least once in a
 // heartbeat period, and make no request from inside a push handler.
 #include <asio/io_context.hpp>
 
@@ -12,6 +12,7 @@ class BlockingClient {
 public:
     explicit BlockingClient(ClientOptions options = {}) : client_{io_, std::move(options)} {}
 
+    [[nodiscard]] Result<wire::Entered> connect(std::vector<Gateway> gateways, std::string token);
     [[nodiscard]] Result<wire::Entered> connect(std::string host, std::uint16_t port, std::string token);
 
     template <Request R>
@@ -30,11 +31,14 @@ public:
     void on(Handler handler) {
         client_.on<P>(std::move(handler));
     }
+    void on_away(std::function<void(const wire::Close&)> handler) { client_.on_away(std::move(handler)); }
+    void on_resumed(std::function<void(bool gap)> handler) { client_.on_resumed(std::move(handler)); }
     void on_closed(std::function<void(const wire::Close&)> handler) { client_.on_closed(std::move(handler)); }
     /// Handles what arrives during this time.
     void poll(Duration time);
     void close() { client_.close(); }
     [[nodiscard]] bool connected() const { return client_.connected(); }
+    [[nodiscard]] bool in_session() const { return client_.in_session(); }
     [[nodiscard]] Duration rtt() const { return client_.rtt(); }
 
 private:

@@ -3,7 +3,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
-#include "client/cpp/link.hpp"
+#include "client/cpp/session_keeper.hpp"
 
 namespace gs::client {
 
@@ -27,20 +27,28 @@ Client::Client(asio::any_io_executor executor, ClientOptions options)
 
 Client::~Client() { close(); }
 
-asio::awaitable<Result<wire::Entered>> Client::connect(std::string host, std::uint16_t port, std::string token) {
+asio::awaitable<Result<wire::Entered>> Client::connect(std::vector<Gateway> gateways, std::string token) {
     close();
-    const auto link = std::make_shared<detail::Link>(executor_, handlers_, options_);
-    link_ = link;
-    co_return co_await link->open(std::move(host), port, std::move(token));
+    const auto keeper = std::make_shared<detail::SessionKeeper>(executor_, handlers_, options_, std::move(gateways));
+    keeper_ = keeper;
+    co_return co_await keeper->open(std::move(token));
+}
+
+asio::awaitable<Result<wire::Entered>> Client::connect(std::string host, std::uint16_t port, std::string token) {
+    std::vector<Gateway> gateways(1);
+    gateways[0].host = std::move(host);
+    gateways[0].port = port;
+    co_return co_await connect(std::move(gateways), std::move(token));
 }
 
 void Client::close() {
-    if (link_) link_->close();
+    if (keeper_) keeper_->close();
 }
 
-bool Client::connected() const { return link_ && link_->protocol().entered(); }
-Duration Client::rtt() const { return link_ ? link_->protocol().rtt() : Duration::zero(); }
-Protocol* Client::protocol() const { return link_ ? &link_->protocol() : nullptr; }
-void Client::sent() { link_->flush_soon(); }
+bool Client::connected() const { return keeper_ && keeper_->protocol().entered(); }
+bool Client::in_session() const { return keeper_ && keeper_->protocol().in_session(); }
+Duration Client::rtt() const { return keeper_ ? keeper_->protocol().rtt() : Duration::zero(); }
+Protocol* Client::protocol() const { return keeper_ ? &keeper_->protocol() : nullptr; }
+void Client::sent() { keeper_->flush_soon(); }
 
 }  // namespace gs::client

@@ -1,18 +1,22 @@
 #pragma once
-// A player's connection in any Asio program: `auto ok = co_await client.request(Say{...});`. See README.md beside it.
+// A player's session in any Asio program: `auto ok = co_await client.request(Say{...});`. See README.md beside it.
+// When the connection is lost it resumes the session by itself, through any of the gateways: requests take longer.
 // Owner: destroy it before its io_context; what waits then ends with an error. Loop: everything on the executor given,
 // which must not run handlers in parallel (a single-threaded io_context, or a strand); handlers are called there.
-// Errors: as in protocol.hpp. It does not reconnect by itself: on_closed tells, and connect() may be called again.
+// Errors: as in protocol.hpp. When the session is over on_closed tells, and connect() may be called again.
 #include <concepts>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include "client/cpp/gateway.hpp"
 #include "client/cpp/protocol.hpp"
+#include "client/cpp/reconnect.hpp"
 
 namespace gs::client {
 
@@ -20,16 +24,19 @@ struct ClientOptions {
     ProtocolOptions protocol;
     Duration connect_deadline = std::chrono::seconds{5};
     Duration request_deadline = std::chrono::seconds{5};
+    bool resumes = true;  ///< false: a lost connection is the end of the session
+    ReconnectOptions reconnect;
 };
 
 namespace detail {
 
-class Link;
+class SessionKeeper;
 
-/// What the program wants to hear; outlives the single connection.
+/// What the program wants to hear; outlives the single session.
 struct Handlers {
     std::unordered_map<Command, std::function<Result<void>(BytesView)>> pushes;
-    std::function<void(const wire::Close&)> closed;
+    std::function<void(const wire::Close&)> away, closed;
+    std::function<void(bool gap)> resumed;
 };
 
 template <class Reply>
@@ -85,7 +92,8 @@ public:
     Client& operator=(const Client&) = delete;
     ~Client();
 
-    /// Connects and enters; a connection that exists is closed first.
+    /// Enters through the first of the gateways that lets the player in; a session that exists is closed first.
+    [[nodiscard]] asio::awaitable<Result<wire::Entered>> connect(std::vector<Gateway> gateways, std::string token);
     [[nodiscard]] asio::awaitable<Result<wire::Entered>> connect(std::string host, std::uint16_t port,
                                                                  std::string token);
 
@@ -122,11 +130,19 @@ public:
             return {};
         };
     }
-    /// Called when the server or the network ends an entered connection; not for close().
+    /// The connection is lost and the client tries to resume; requests wait.
+    void on_away(std::function<void(const wire::Close&)> handler) { handlers_->away = std::move(handler); }
+    /// The session goes on. `gap`: pushes may be missing, and modules send what they send to who has just entered.
+    void on_resumed(std::function<void(bool gap)> handler) { handlers_->resumed = std::move(handler); }
+    /// The session is over, by the server or because nobody resumed it in time; not called for close().
     void on_closed(std::function<void(const wire::Close&)> handler) { handlers_->closed = std::move(handler); }
 
+    /// Leaves for good: the server is told, so that the player does not stay in the game.
     void close();
+    /// The connection is good at this moment.
     [[nodiscard]] bool connected() const;
+    /// The session goes on, though its connection may be lost at this moment.
+    [[nodiscard]] bool in_session() const;
     /// Round trip of the last heartbeat; zero before the first.
     [[nodiscard]] Duration rtt() const;
     [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
@@ -148,7 +164,7 @@ private:
     asio::any_io_executor executor_;
     ClientOptions options_;
     std::shared_ptr<detail::Handlers> handlers_ = std::make_shared<detail::Handlers>();
-    std::shared_ptr<detail::Link> link_;  // the last connection, if there was one
+    std::shared_ptr<detail::SessionKeeper> keeper_;  // of the last session, if there was one
 };
 
 }  // namespace gs::client

@@ -6,11 +6,13 @@
 #include "client/cpp/client.hpp"
 #include "modules/chat/messages.hpp"
 
-asio::awaitable<void> greet(gs::client::Client& client, std::string host, std::uint16_t port, std::string token) {
+asio::awaitable<void> greet(gs::client::Client& client, std::vector<gs::client::Gateway> gateways, std::string token) {
     client.on<chat::Said>([](const chat::Said& said) { fmt::print("{}: {}\n", said.line.from, said.line.text); });
+    client.on_away([](const gs::wire::Close& close) { fmt::print("one moment: {}\n", close.reason); });
+    client.on_resumed([](bool gap) { fmt::print("back{}\n", gap ? ", and something is lost" : ""); });
     client.on_closed([](const gs::wire::Close& close) { fmt::print("disconnected: {}\n", close.reason); });
 
-    const auto entered = co_await client.connect(host, port, token);
+    const auto entered = co_await client.connect(gateways, token);
     if (!entered) {
         fmt::print("not let in: {}\n", entered.error().message());
         co_return;
@@ -28,10 +30,10 @@ asio::awaitable<void> greet(gs::client::Client& client, std::string host, std::u
     client.close();
 }
 
-void play(std::string host, std::uint16_t port, std::string token) {
+void play(std::vector<gs::client::Gateway> gateways, std::string token) {
     asio::io_context io;
     gs::client::Client client{io};
-    asio::co_spawn(io, greet(client, host, port, token), [](std::exception_ptr failure) {
+    asio::co_spawn(io, greet(client, gateways, token), [](std::exception_ptr failure) {
         if (failure) std::rethrow_exception(failure);
     });
     io.run();
@@ -56,6 +58,6 @@ TEST_CASE("client example: a coroutine in an asio program", "[client][TOL-02]") 
                 ++lines;
             }
         }};
-    play("127.0.0.1", gateway.port(), "1");
+    play({{"fake", "127.0.0.1", gateway.port(), 0}}, "1");
     CHECK(lines == 1);
 }

@@ -1,49 +1,55 @@
 #pragma once
-// One TCP connection of a Client: moves the bytes of its Protocol, wakes it in time, and ends with it.
-// Owner: the Client, and its own pending operations until close(). Loop: the client's executor.
-#include <optional>
+// One TCP connection of a Client: moves bytes. Owner: the SessionKeeper, and its own pending operations until close().
+// Loop: the client's executor.
+#include <memory>
+#include <string>
 
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 
-#include "client/cpp/client.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "client/cpp/gateway.hpp"
+#include "client/cpp/session.hpp"
 
 namespace gs::client::detail {
 
-class Link final : public ProtocolEvents, public std::enable_shared_from_this<Link> {
+class LinkOwner {
 public:
-    Link(const asio::any_io_executor& executor, std::shared_ptr<Handlers> handlers, const ClientOptions& options);
+    virtual void on_bytes(BytesView bytes) = 0;
+    /// What was written has left: there may be more.
+    virtual void on_written() = 0;
+    virtual void on_lost(std::string_view why) = 0;
 
-    /// Connects, says hello and enters.
-    asio::awaitable<Result<wire::Entered>> open(std::string host, std::uint16_t port, std::string token);
-    void close();
-    /// Something was written to the protocol's output: it goes out with what else this turn writes.
-    void flush_soon();
-    [[nodiscard]] Protocol& protocol() { return protocol_; }
+protected:
+    ~LinkOwner() = default;
+};
 
-    void on_entered(const wire::Entered& entered) override;
-    void on_push(Command command, BytesView body) override;
-    void on_closed(const wire::Close& close) override;
+class Link final : public std::enable_shared_from_this<Link> {
+public:
+    Link(const asio::any_io_executor& executor, LinkOwner& owner);
+
+    asio::awaitable<Result<void>> connect(Gateway gateway, Duration deadline);
+    /// Reads from now on.
+    void start();
+    /// Takes all of `output`, unless an earlier write is under way.
+    void write(Buffer& output);
+    /// Sends what can be sent at once, and hangs up. The owner hears nothing more.
+    void close(BytesView last_words = {});
 
 private:
-    asio::awaitable<Result<void>> connect(std::string host, std::uint16_t port);
-    void start(std::string token);
     void wait_readable();
     void readable();
-    void after_work();
-    void flush();
-    void arm_timer();
-    void shut();
+    void written(const asio::error_code& error);
+    void lost(std::string_view why);
 
+    LinkOwner* owner_;  // null once it is closed
     asio::ip::tcp::socket socket_;
     asio::steady_timer timer_;
-    asio::steady_timer opened_;  // cancelled when outcome_ is there
-    std::shared_ptr<Handlers> handlers_;
-    Duration connect_deadline_;
-    Protocol protocol_;
-    std::optional<Result<wire::Entered>> outcome_;
     Buffer sending_;
-    bool writing_ = false, flush_posted_ = false, connecting_ = false;
-    Time armed_for_ = Time::max();
+    bool writing_ = false, connecting_ = false;
 };
 
 }  // namespace gs::client::detail

@@ -8,16 +8,10 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "client/cpp/gateway.hpp"
 #include "http/client.hpp"
 
 namespace gs::client {
-
-struct Gateway {
-    std::string name;
-    std::string host;
-    std::uint16_t port = 0;
-    double load = 0;  ///< 0 idle, 1 full
-};
 
 struct Login {
     std::string token;

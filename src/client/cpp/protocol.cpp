@@ -20,28 +20,45 @@ bool worth_another_try(Code code) {
 
 wire::Close refusal(Code code, std::string reason) { return {code, std::move(reason), worth_another_try(code)}; }
 
+/// Why a session cannot be resumed. A new login may still help, unless it was one that ended the session.
+wire::Close resume_refusal(Code code, std::string reason) {
+    return {code, std::move(reason), code == Code::unauthenticated || code == Code::not_found};
+}
+
 }  // namespace
 
 void Protocol::start(std::string token, Time now) {
+    leave_connection(State::idle);
+    end_session();
     token_ = std::move(token);
+    say_hello(now);
+}
+
+void Protocol::resume(Time now) {
+    if (away()) say_hello(now);
+}
+
+void Protocol::say_hello(Time now) {
     state_ = State::hello;
     last_heard_ = now;
     enter_by_ = now + options_.enter_deadline;
+    output_.clear();
+    input_.clear();
     wire::ClientHello hello;
     hello.client_version = options_.client_version;
     wire::write_hello(output_, hello);
 }
 
 void Protocol::receive(BytesView bytes, Time now) {
-    if (closed()) return;
+    if (!connected()) return;
     last_heard_ = now;
     if (input_.empty()) {
         const auto used = take_frames(bytes, now);
-        if (!closed()) input_.append(bytes.subspan(used));
+        if (connected()) input_.append(bytes.subspan(used));
     } else {
         input_.append(bytes);
         const auto used = take_frames(input_.view(), now);
-        if (closed()) return;
+        if (!connected()) return;
         input_.consume(used);
         if (input_.empty()) input_.release();
     }
@@ -49,7 +66,7 @@ void Protocol::receive(BytesView bytes, Time now) {
 
 std::size_t Protocol::take_frames(BytesView stream, Time now) {
     std::size_t used = 0;
-    while (!closed()) {
+    while (connected()) {
         const auto cut = wire::cut_frame(stream.subspan(used), options_.frame_bytes_max);
         if (cut.status == wire::FrameCut::Status::incomplete) break;
         if (cut.status == wire::FrameCut::Status::too_long) {
@@ -78,9 +95,14 @@ void Protocol::take_frame(BytesView payload, Time now) {
         fail(fmt::format("the server sent a message that cannot be read: {}", message.fault));
         return;
     }
+    take_message(message, now);
+    if (entered() && session_.must_acknowledge()) session_.write_ack(output_);
+}
+
+void Protocol::take_message(const wire::MessageView& message, Time now) {
     switch (message.header.kind) {
         case wire::Kind::reply:
-            take_reply(message, now);
+            if (is_next(message, now)) take_reply(message, now);
             break;
         case wire::Kind::request:
             fail("the server sent a request; only clients do");
@@ -89,10 +111,31 @@ void Protocol::take_frame(BytesView payload, Time now) {
         case wire::Kind::control:
             if (message.header.command < first_module_command) {
                 take_control(message, now);
-            } else {
+            } else if (is_next(message, now)) {
                 events_.on_push(message.header.command, message.body);
             }
     }
+}
+
+/// Also true for what has no number.
+bool Protocol::is_next(const wire::MessageView& message, Time now) {
+    const auto number = message.header.session;
+    if (number == 0) return true;
+    if (!entered()) {
+        fail("the server sent a numbered message before it let the player in");
+        return false;
+    }
+    switch (session_.receive(number, message.raw.size(), now)) {
+        case Session::Arrival::next:
+            return true;
+        case Session::Arrival::duplicate:
+            return false;
+        case Session::Arrival::hole:
+            end({Code::unavailable,
+                 fmt::format("message {} came where {} was due: something is missing", number, session_.received() + 1),
+                 true});
+    }
+    return false;
 }
 
 void Protocol::take_hello(BytesView payload, Time now) {
@@ -115,9 +158,13 @@ void Protocol::take_hello(BytesView payload, Time now) {
     heartbeat_ = std::chrono::milliseconds{hello->heartbeat_ms};
     sent_frame_bytes_max_ = hello->frame_bytes_max;
     state_ = State::entering;
-    first_id_ = next_id_ = 2;  // 1 is the Enter itself
-    wire::write_framed(output_, {wire::Kind::request, false, command_of<wire::Enter>, 1},
-                       wire::Enter{std::exchange(token_, {})});
+    wire::Enter enter;
+    if (in_session_) {
+        enter = session_.resumption(hello->nonce);
+    } else {
+        enter.token = std::exchange(token_, {});
+    }
+    wire::write_framed(output_, {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
     if (heartbeat_ > Duration::zero()) next_ping_ = now + heartbeat_;
 }
 
@@ -125,30 +172,47 @@ void Protocol::take_entered(const wire::MessageView& message, Time now) {
     if (message.header.error) {
         auto error = msgpack::decode<wire::ErrorBody>(message.body);
         if (!error) return fail("the server sent an error that does not decode");
+        if (in_session_ && !worth_another_try(error->code))
+            return give_up(resume_refusal(error->code, std::move(error->message)));
         return end(refusal(error->code, std::move(error->message)));
     }
     const auto entered = msgpack::decode<wire::Entered>(message.body);
     if (!entered) return fail("the server's Entered does not decode: " + entered.error().message());
+    const bool is_fresh = entered->state == wire::SessionState::fresh;
+    if (is_fresh == in_session_) {
+        return fail(is_fresh ? "the server began a new session where one was to be resumed"
+                             : "the server resumed a session where a new one was to begin");
+    }
+    if (is_fresh) {
+        session_.begin(*entered);
+        in_session_ = true;
+    } else if (const auto goes_on = session_.go_on(*entered); !goes_on) {
+        return fail(goes_on.error().message());
+    }
     state_ = State::entered;
     enter_by_ = Time::max();
     if (heartbeat_ > Duration::zero()) send_ping(now);
-    events_.on_entered(*entered);
+    if (is_fresh) return events_.on_entered(*entered);
+    session_.write_after(output_, entered->received);
+    events_.on_resumed(*entered);
 }
 
 void Protocol::take_reply(const wire::MessageView& message, Time now) {
     const auto id = message.header.request_id;
-    if (state_ == State::entering && id == 1) return take_entered(message, now);
-    if (id == 0 || id >= next_id_) return fail(fmt::format("the server answered request {}, which was not sent", id));
-    if (id < first_id_ || !slots_[id - first_id_].pending) {
-        ++late_replies_;
-        return;
+    if (state_ == State::entering && id == 0) return take_entered(message, now);
+    std::shared_ptr<Pending> pending;
+    switch (session_.answer(message.header, pending)) {
+        case Session::Answer::of_nothing:
+            return fail(fmt::format("the server answered request {}, which was not sent", id));
+        case Session::Answer::of_other_command:
+            return fail(fmt::format("the server answered request {} as command {}, which is another one", id,
+                                    message.header.command));
+        case Session::Answer::late:
+            ++late_replies_;
+            return;
+        case Session::Answer::expected:
+            break;
     }
-    auto& slot = slots_[id - first_id_];
-    if (slot.command != message.header.command) {
-        return fail(fmt::format("the server answered request {} of command {} as command {}", id, slot.command,
-                                message.header.command));
-    }
-    const auto pending = release(slot);
     if (!message.header.error) return pending->finish(message.body);
     auto error = msgpack::decode<wire::ErrorBody>(message.body);
     if (error && error->code != Code::ok) {
@@ -184,117 +248,91 @@ void Protocol::send_ping(Time now) {
 
 Time Protocol::next_tick() const {
     if (closed()) return Time::max();
-    auto next = std::min({enter_by_, next_ping_, earliest_deadline_});
+    auto next = session_.earliest_deadline();
+    if (!connected()) return next;
+    next = std::min({next, enter_by_, next_ping_});
+    if (entered()) next = std::min(next, session_.acknowledge_by());
     if (heartbeat_ > Duration::zero()) next = std::min<Time>(next, last_heard_ + 2 * heartbeat_);
     return next;
 }
 
 void Protocol::tick(Time now) {
-    if (closed()) return;
     if (now >= enter_by_) {
-        return end(refusal(Code::deadline, fmt::format("the server did not let the player in within {} ms",
-                                                       milliseconds_of(options_.enter_deadline))));
-    }
-    if (heartbeat_ > Duration::zero() && now - last_heard_ >= 2 * heartbeat_) {
-        return end(refusal(Code::unavailable, fmt::format("nothing was heard from the server for {} ms",
-                                                          milliseconds_of(2 * heartbeat_))));
+        end(refusal(Code::deadline, fmt::format("the server did not let the player in within {} ms",
+                                                milliseconds_of(options_.enter_deadline))));
+    } else if (connected() && heartbeat_ > Duration::zero() && now - last_heard_ >= 2 * heartbeat_) {
+        end(refusal(Code::unavailable,
+                    fmt::format("nothing was heard from the server for {} ms", milliseconds_of(2 * heartbeat_))));
     }
     if (now >= next_ping_) send_ping(now);
-    if (now >= earliest_deadline_) expire(now);
-}
-
-void Protocol::expire(Time now) {
-    std::vector<std::shared_ptr<Pending>> late;  // finished last: they may send again
-    earliest_deadline_ = Time::max();
-    for (auto& slot : slots_) {
-        if (!slot.pending) continue;
-        if (slot.deadline <= now) {
-            late.push_back(std::move(slot.pending));
-            --waiting_;
-        } else {
-            earliest_deadline_ = std::min(earliest_deadline_, slot.deadline);
-        }
-    }
-    while (!slots_.empty() && !slots_.front().pending) {
-        slots_.pop_front();
-        ++first_id_;
-    }
-    for (const auto& pending : late) {
+    if (entered() && now >= session_.acknowledge_by()) session_.write_ack(output_);
+    if (now < session_.earliest_deadline()) return;
+    for (const auto& pending : session_.expire(now))
         pending->finish(Error{Code::deadline, "no answer in time; whether it was done is unknown"});
-    }
 }
 
-std::size_t Protocol::begin_request(Command command) {
-    const auto begin = wire::begin_frame(output_);
-    wire::write_header(output_, {wire::Kind::request, false, command, next_id_});
-    return begin;
-}
-
-Result<void> Protocol::may_send(std::size_t frame_bytes, std::string_view name) const {
-    if (state_ != State::entered) return Error{Code::unavailable, "not connected; {} was not sent", name};
-    if (sent_frame_bytes_max_ != 0 && frame_bytes > sent_frame_bytes_max_) {
-        return Error{Code::invalid, "{} has {} bytes; the server takes at most {}", name, frame_bytes,
-                     sent_frame_bytes_max_};
+Result<void> Protocol::may_send(std::size_t body_bytes, std::string_view name) const {
+    if (!in_session_) return Error{Code::unavailable, "not connected; {} was not sent", name};
+    if (sent_frame_bytes_max_ != 0 && body_bytes + wire::header_bytes_max > sent_frame_bytes_max_) {
+        return Error{Code::invalid, "{} has {} bytes with its header; the server takes at most {}", name,
+                     body_bytes + wire::header_bytes_max, sent_frame_bytes_max_};
     }
-    if (waiting_ >= options_.requests_max) {
-        return Error{Code::busy, "{} was not sent: {} requests wait for their reply", name, waiting_};
+    if (session_.kept() >= options_.requests_max) {
+        return Error{Code::busy, "{} was not sent: {} requests are not answered", name, session_.kept()};
     }
-    if (output_.size() > options_.output_bytes_max) {
-        return Error{Code::busy, "{} was not sent: {} bytes wait for the network", name, output_.size()};
+    if (session_.kept_bytes() > options_.requests_bytes_max) {
+        return Error{Code::busy, "{} was not sent: requests of {} bytes are not answered", name, session_.kept_bytes()};
     }
     return {};
 }
 
-void Protocol::finish_request(std::size_t begin, Slot slot, std::string_view name) {
-    auto allowed = may_send(output_.size() - begin - wire::frame_prefix_bytes, name);
-    if (!allowed) {
-        output_.resize_down(begin);
-        slot.pending->finish(std::move(allowed).error());
-        return;
-    }
-    wire::finish_frame(output_, begin);
-    ++next_id_;
-    ++waiting_;
-    earliest_deadline_ = std::min(earliest_deadline_, slot.deadline);
-    slots_.push_back(std::move(slot));
-}
-
-std::shared_ptr<Pending> Protocol::release(Slot& slot) {
-    auto pending = std::move(slot.pending);
-    --waiting_;
-    while (!slots_.empty() && !slots_.front().pending) {
-        slots_.pop_front();
-        ++first_id_;
-    }
-    return pending;
+void Protocol::send_request(Session::Request request, std::string_view name) {
+    auto allowed = may_send(request.body.size(), name);
+    if (!allowed) return request.pending->finish(std::move(allowed).error());
+    const auto id = session_.add(std::move(request));
+    if (entered()) session_.write(output_, id);
 }
 
 void Protocol::lost(std::string_view reason) {
     end({Code::unavailable, fmt::format("the connection was lost: {}", reason), true});
 }
 
-void Protocol::fail(std::string reason) { end({Code::invalid, std::move(reason), false}); }
+void Protocol::fail(std::string reason) { give_up({Code::invalid, std::move(reason), false}); }
 
 void Protocol::close() {
-    if (closed()) return;
-    state_ = State::closed;
-    finish_all();
+    if (entered()) {
+        wire::write_framed(output_, {wire::Kind::control, false, command_of<wire::Leave>, 0}, wire::Leave{});
+    }
+    leave_connection(State::closed);
+    end_session();
 }
 
+/// The connection is over; the session, if there is one, goes on when the server allows it.
 void Protocol::end(const wire::Close& close) {
-    if (closed()) return;
-    state_ = State::closed;
-    finish_all();
+    if (!connected()) return;
+    if (!in_session_ || !close.reconnect) return give_up(close);
+    leave_connection(State::away);
+    output_.clear();
+    events_.on_away(close);
+}
+
+void Protocol::give_up(const wire::Close& close) {
+    if (!connected() && !away()) return;
+    leave_connection(State::closed);
+    end_session();
     events_.on_closed(close);
 }
 
-void Protocol::finish_all() {
-    const auto slots = std::exchange(slots_, {});
-    waiting_ = 0;
-    for (const auto& slot : slots) {
-        if (!slot.pending) continue;
-        slot.pending->finish(
-            Error{Code::deadline, "the connection ended before the answer; whether it was done is unknown"});
+void Protocol::leave_connection(State state) {
+    state_ = state;
+    enter_by_ = next_ping_ = Time::max();
+    heartbeat_ = Duration::zero();
+}
+
+void Protocol::end_session() {
+    in_session_ = false;
+    for (const auto& pending : session_.end()) {
+        pending->finish(Error{Code::deadline, "the session ended before the answer; whether it was done is unknown"});
     }
 }
 

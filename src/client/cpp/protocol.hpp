@@ -1,49 +1,40 @@
 #pragma once
-// One connection to a gateway, sans I/O: received bytes in, replies and pushes out; requests in, bytes to send out.
-// Owner: the caller moves the bytes and tells the time; callbacks may call send() and close(), and must not destroy it.
+// A player's session with a gateway, sans I/O: received bytes in, replies and pushes out; requests in, bytes to send
+// out. It may span several connections: when one is lost the session is away, and resume() brings it back.
+// Owner: the caller moves the bytes and tells the time; callbacks may call send(), close() and give_up(), and must not
+// start or resume it or destroy it.
 // Errors of a reply: what the server answered; unavailable: never sent; deadline: sent, whether it was done is unknown;
-// busy: a bound of this object (requests_max, output_bytes_max); invalid: longer than the server takes.
-#include <chrono>
-#include <deque>
-#include <memory>
+// busy: a bound of this object (requests_max, requests_bytes_max); invalid: longer than the server takes.
 #include <string>
 
-#include "base/bytes.hpp"
 #include "base/message.hpp"
 #include "base/msgpack.hpp"
-#include "base/result.hpp"
-#include "wire/message.hpp"
-#include "wire/system.hpp"
+#include "client/cpp/session.hpp"
 
 namespace gs::client {
-
-using Clock = std::chrono::steady_clock;
-using Time = Clock::time_point;
-using Duration = std::chrono::microseconds;
-
-/// Waits for one reply: finish() is called once, unless the connection object is destroyed before.
-class Pending {
-public:
-    virtual ~Pending() = default;
-    /// The view lives during the call only.
-    virtual void finish(Result<BytesView> body) = 0;
-};
 
 class ProtocolEvents {
 public:
     virtual ~ProtocolEvents() = default;
+    /// A fresh session begins.
     virtual void on_entered(const wire::Entered& entered) = 0;
+    /// The session goes on; `state` tells whether pushes may be missing (gap).
+    virtual void on_resumed(const wire::Entered& entered) = 0;
     virtual void on_push(Command command, BytesView body) = 0;
-    /// The last call; not after close(). Before on_entered it says why the player was not let in.
+    /// The connection is over, the session is not: connect anew, to any gateway, and call resume(). It is also what
+    /// comes of a resume that failed and may be tried again.
+    virtual void on_away(const wire::Close& close) = 0;
+    /// The session is over, or was never there: it says why the player was not let in. Not after close().
+    /// `close.reconnect` tells whether start() with a token makes sense.
     virtual void on_closed(const wire::Close& close) = 0;
 };
 
 struct ProtocolOptions {
     std::string client_version = "cpp";
-    Duration enter_deadline = std::chrono::seconds{5};  ///< from start() to Entered
+    Duration enter_deadline = std::chrono::seconds{5};  ///< from start() or resume() to Entered
     std::size_t frame_bytes_max = 1U << 20U;            ///< of what the server sends
-    std::size_t requests_max = 65'536;                  ///< without a reply
-    std::size_t output_bytes_max = 16U << 20U;          ///< not taken yet by the transport
+    std::size_t requests_max = 65'536;                  ///< that the server has not answered
+    std::size_t requests_bytes_max = 16U << 20U;        ///< of these
 };
 
 class Protocol {
@@ -51,68 +42,78 @@ public:
     explicit Protocol(ProtocolEvents& events, ProtocolOptions options = {})
         : events_{events}, options_{std::move(options)} {}
 
-    /// Says hello; once the server has accepted that, enters with the token.
+    /// On a new connection: says hello, then enters with the token for a fresh session. An earlier one is over.
     void start(std::string token, Time now);
+    /// On a new connection, of a session that is away: says hello, then goes on.
+    void resume(Time now);
     void receive(BytesView bytes, Time now);
-    /// Does what is due: heartbeat, silence, deadlines. Call it at next_tick() or later.
+    /// Does what is due: heartbeat, silence, deadlines, acknowledgement. Call it at next_tick() or later.
     void tick(Time now);
     [[nodiscard]] Time next_tick() const;
     /// The transport ended.
     void lost(std::string_view reason);
     /// The server broke the protocol, as the owner found out (a push that does not decode).
     void fail(std::string reason);
-    /// This side ends it: what waits is finished, on_closed is not called.
+    /// Nobody will resume: the session is over, as if the server had said so.
+    void give_up(const wire::Close& close);
+    /// This side ends it: what waits is finished, on_closed is not called. The last word to the server is in output().
     void close();
 
+    /// While the session is away the request waits, as long as its deadline allows.
     template <Request R>
     void send(const R& message, Time deadline, std::shared_ptr<Pending> pending) {
-        const auto begin = begin_request(command_of<R>);
-        msgpack::encode_to(output_, message);
-        finish_request(begin, {std::move(pending), deadline, command_of<R>}, name_of<R>());
+        Session::Request request{command_of<R>, {}, deadline, std::move(pending)};
+        msgpack::encode_to(request.body, message);
+        send_request(std::move(request), name_of<R>());
     }
 
     /// What is to be sent; the caller takes it away.
     [[nodiscard]] Buffer& output() { return output_; }
+    /// The connection is good and the player is in.
     [[nodiscard]] bool entered() const { return state_ == State::entered; }
+    /// There is no connection, and resume() may be called.
+    [[nodiscard]] bool away() const { return state_ == State::away; }
+    /// A session exists, be it away or not.
+    [[nodiscard]] bool in_session() const { return in_session_; }
     [[nodiscard]] bool closed() const { return state_ == State::closed; }
     /// Of the last heartbeat; zero before the first answer.
     [[nodiscard]] Duration rtt() const { return rtt_; }
     /// Replies that came after their deadline.
     [[nodiscard]] std::uint64_t late_replies() const { return late_replies_; }
-    [[nodiscard]] std::size_t waiting() const { return waiting_; }
+    /// Messages of this session that came a second time.
+    [[nodiscard]] std::uint64_t duplicates() const { return session_.duplicates(); }
+    [[nodiscard]] std::size_t waiting() const { return session_.waiting(); }
 
 private:
-    enum class State : std::uint8_t { idle, hello, entering, entered, closed };
-    struct Slot {
-        std::shared_ptr<Pending> pending;  // empty once it is finished
-        Time deadline{};
-        Command command = 0;
-    };
+    enum class State : std::uint8_t { idle, hello, entering, entered, away, closed };
 
+    void say_hello(Time now);
+    [[nodiscard]] bool connected() const {
+        return state_ == State::hello || state_ == State::entering || state_ == State::entered;
+    }
     std::size_t take_frames(BytesView stream, Time now);
     void take_frame(BytesView payload, Time now);
+    void take_message(const wire::MessageView& message, Time now);
+    [[nodiscard]] bool is_next(const wire::MessageView& message, Time now);
     void take_hello(BytesView payload, Time now);
     void take_entered(const wire::MessageView& message, Time now);
+    void enter(const wire::Entered& entered);
     void take_reply(const wire::MessageView& message, Time now);
     void take_control(const wire::MessageView& message, Time now);
     void send_ping(Time now);
-    std::size_t begin_request(Command command);
-    void finish_request(std::size_t begin, Slot slot, std::string_view name);
-    [[nodiscard]] Result<void> may_send(std::size_t frame_bytes, std::string_view name) const;
-    std::shared_ptr<Pending> release(Slot& slot);
-    void expire(Time now);
+    void send_request(Session::Request request, std::string_view name);
+    [[nodiscard]] Result<void> may_send(std::size_t body_bytes, std::string_view name) const;
     void end(const wire::Close& close);
-    void finish_all();
+    void leave_connection(State state);
+    void end_session();
 
     ProtocolEvents& events_;
     ProtocolOptions options_;
     State state_ = State::idle;
+    bool in_session_ = false;
+    Session session_;
     std::string token_;
     Buffer input_, output_;
-    std::deque<Slot> slots_;  // of the requests first_id_, first_id_ + 1 ...
-    std::uint64_t first_id_ = 1, next_id_ = 1;
-    std::size_t waiting_ = 0;
-    Time earliest_deadline_ = Time::max();  // not later than that of any slot
     Time enter_by_ = Time::max();
     Time last_heard_{}, next_ping_ = Time::max();
     Duration heartbeat_{0}, rtt_{0};

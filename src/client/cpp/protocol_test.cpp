@@ -1,87 +1,10 @@
-#include "client/cpp/protocol.hpp"
-
 #include <catch2/catch.hpp>
 
-#include "modules/echo/messages.hpp"
+#include "client/cpp/protocol_talk.hpp"
 
 using namespace gs;
 using namespace gs::client;
 using namespace std::chrono_literals;
-
-namespace {
-
-struct Recorder final : ProtocolEvents {
-    void on_entered(const wire::Entered& entered) override { player = entered.player; }
-    void on_push(Command command, BytesView body) override {
-        pushes.push_back(fmt::format("{} {}", command, msgpack::decode<echo::Echo>(body).value().text));
-    }
-    void on_closed(const wire::Close& close) override { closed.push_back(close); }
-
-    PlayerId player{};
-    std::vector<std::string> pushes;
-    std::vector<wire::Close> closed;
-};
-
-struct Answer final : Pending {
-    void finish(Result<BytesView> body) override {
-        ++count;
-        code = body ? Code::ok : body.error().code();
-        message = body ? "" : body.error().message();
-        if (body) text = msgpack::decode<echo::Echo>(*body).value().text;
-    }
-    int count = 0;
-    Code code = Code::ok;
-    std::string text, message;
-};
-
-/// A protocol with what a server would send it, at times of the test's choice.
-struct Talk {
-    Recorder events;
-    Protocol protocol{events};
-    Time now{1h};
-
-    void hello(const wire::ServerHello& hello) {
-        Buffer out;
-        wire::write_hello(out, hello);
-        protocol.receive(out, now);
-    }
-    template <class Body>
-    void from_server(const wire::Header& header, const Body& body) {
-        Buffer out;
-        wire::write_framed(out, header, body);
-        protocol.receive(out, now);
-    }
-    void enter(std::uint32_t heartbeat_ms = 0) {
-        protocol.start("token", now);
-        wire::ServerHello accepted;
-        accepted.heartbeat_ms = heartbeat_ms;
-        accepted.frame_bytes_max = 200;
-        hello(accepted);
-        from_server({wire::Kind::reply, false, command_of<wire::Enter>, 1}, wire::Entered{PlayerId{7}, 0});
-        protocol.output().clear();
-    }
-    std::shared_ptr<Answer> ask(std::string text, Duration deadline = 5s) {
-        auto answer = std::make_shared<Answer>();
-        protocol.send(echo::Echo{std::move(text)}, now + deadline, answer);
-        return answer;
-    }
-    void answer(std::uint64_t id, std::string text) {
-        from_server({wire::Kind::reply, false, command_of<echo::Echo>, id}, echo::Echo{std::move(text)});
-    }
-    std::vector<wire::MessageView> sent() {
-        std::vector<wire::MessageView> messages;
-        auto left = protocol.output().view();
-        while (!left.empty()) {
-            const auto cut = wire::cut_frame(left, 1U << 20U);
-            REQUIRE(cut.status == wire::FrameCut::Status::frame);
-            messages.push_back(wire::parse_message(cut.payload));
-            left = left.subspan(cut.consumed());
-        }
-        return messages;
-    }
-};
-
-}  // namespace
 
 TEST_CASE("client protocol: hello then enter then entered", "[client][TOL-02]") {
     Talk talk;
@@ -94,9 +17,11 @@ TEST_CASE("client protocol: hello then enter then entered", "[client][TOL-02]") 
     const auto sent = talk.sent();
     REQUIRE(sent.size() == 1);
     CHECK(sent[0].header.command == command_of<wire::Enter>);
+    CHECK(sent[0].header.request_id == 0);
     CHECK(msgpack::decode<wire::Enter>(sent[0].body).value().token == "secret");
-    talk.from_server({wire::Kind::reply, false, command_of<wire::Enter>, sent[0].header.request_id},
-                     wire::Entered{PlayerId{42}, 0});
+    wire::Entered entered;
+    entered.player = PlayerId{42};
+    talk.entered(entered);
     CHECK(talk.protocol.entered());
     CHECK(talk.events.player == PlayerId{42});
 }
@@ -115,7 +40,7 @@ TEST_CASE("client protocol: a refused hello and a refused token say why", "[clie
     }
     SECTION("token") {
         talk.hello({});
-        talk.from_server({wire::Kind::reply, true, command_of<wire::Enter>, 1},
+        talk.from_server({wire::Kind::reply, true, command_of<wire::Enter>, 0},
                          wire::ErrorBody{Code::unauthenticated, "expired"});
         REQUIRE(talk.events.closed.size() == 1);
         CHECK(talk.events.closed[0].code == Code::unauthenticated);
@@ -160,7 +85,7 @@ TEST_CASE("client protocol: several messages in one read", "[client][TOL-02]") {
     const auto asked = talk.ask("x");
     Buffer out;
     wire::write_framed(out, {wire::Kind::push, false, 1300, 0}, echo::Echo{"a"});
-    wire::write_framed(out, {wire::Kind::reply, false, command_of<echo::Echo>, 2}, echo::Echo{"y"});
+    wire::write_framed(out, {wire::Kind::reply, false, command_of<echo::Echo>, 1}, echo::Echo{"y"});
     wire::write_framed(out, {wire::Kind::push, false, 1301, 0}, echo::Echo{"b"});
     talk.protocol.receive(out, talk.now);
     CHECK(talk.events.pushes == std::vector<std::string>{"1300 a", "1301 b"});
@@ -178,9 +103,9 @@ TEST_CASE("client protocol: a request ends at its deadline and a late reply is d
     CHECK(quick->code == Code::deadline);
     CHECK(slow->count == 0);
     CHECK(talk.protocol.next_tick() == talk.now + 2s);
-    talk.answer(3, "late");
+    talk.answer(2, "late");
     CHECK(talk.protocol.late_replies() == 1);
-    talk.answer(2, "in time");
+    talk.answer(1, "in time");
     CHECK(slow->text == "in time");
     CHECK(quick->count == 1);
 }
@@ -189,13 +114,13 @@ TEST_CASE("client protocol: an error reply keeps code and message", "[client][TO
     Talk talk;
     talk.enter();
     const auto asked = talk.ask("x");
-    talk.from_server({wire::Kind::reply, true, command_of<echo::Echo>, 2},
+    talk.from_server({wire::Kind::reply, true, command_of<echo::Echo>, 1},
                      wire::ErrorBody{Code::limited, "slow down {}"});
     CHECK(asked->code == Code::limited);
     CHECK(asked->message == "slow down {}");
 }
 
-TEST_CASE("client protocol: heartbeat measures and silence closes", "[client][TOL-02]") {
+TEST_CASE("client protocol: heartbeat measures and silence ends the connection", "[client][TOL-02]") {
     Talk talk;
     talk.enter(1000);
     talk.now += 1s;
@@ -214,13 +139,13 @@ TEST_CASE("client protocol: heartbeat measures and silence closes", "[client][TO
     const auto asked = talk.ask("never answered", 1min);
     talk.now += 1999ms;
     talk.protocol.tick(talk.now);
-    CHECK(talk.events.closed.empty());
+    CHECK(talk.events.away.empty());
     talk.now += 1ms;
     talk.protocol.tick(talk.now);
-    REQUIRE(talk.events.closed.size() == 1);
-    CHECK(talk.events.closed[0].code == Code::unavailable);
-    CHECK(asked->code == Code::deadline);
-    CHECK(talk.protocol.next_tick() == Time::max());
+    REQUIRE(talk.events.away.size() == 1);
+    CHECK(talk.events.away[0].code == Code::unavailable);
+    CHECK(asked->count == 0);
+    CHECK(talk.protocol.next_tick() > talk.now + 50s);  // the deadline of the request is all that is due
 }
 
 TEST_CASE("client protocol: what is too large or too early is not sent", "[client][TOL-02]") {
@@ -242,7 +167,7 @@ TEST_CASE("client protocol: bounds on requests that wait", "[client][TOL-02]") {
     bounded.start("t", talk.now);
     Buffer out;
     wire::write_hello(out, wire::ServerHello{});
-    wire::write_framed(out, {wire::Kind::reply, false, command_of<wire::Enter>, 1}, wire::Entered{});
+    wire::write_framed(out, {wire::Kind::reply, false, command_of<wire::Enter>, 0}, wire::Entered{});
     bounded.receive(out, talk.now);
     const auto first = std::make_shared<Answer>();
     const auto second = std::make_shared<Answer>();
@@ -257,7 +182,7 @@ TEST_CASE("client protocol: a server that breaks the protocol is left with a rea
     talk.enter();
     const auto asked = talk.ask("x");
     SECTION("a reply to nothing") { talk.answer(99, "?"); }
-    SECTION("a reply of another command") { talk.from_server({wire::Kind::reply, false, 1234, 2}, echo::Echo{"?"}); }
+    SECTION("a reply of another command") { talk.from_server({wire::Kind::reply, false, 1234, 1}, echo::Echo{"?"}); }
     SECTION("a request") { talk.from_server({wire::Kind::request, false, 1000, 1}, echo::Echo{"?"}); }
     SECTION("a frame of no length") {
         const std::uint8_t empty[4] = {};
@@ -273,7 +198,7 @@ TEST_CASE("client protocol: a server that breaks the protocol is left with a rea
     CHECK(asked->code == Code::deadline);
 }
 
-TEST_CASE("client protocol: Close of the server and loss finish what waits", "[client][TOL-02]") {
+TEST_CASE("client protocol: what ends the session finishes what waits", "[client][TOL-02]") {
     Talk talk;
     talk.enter();
     const auto asked = talk.ask("x");
@@ -284,16 +209,22 @@ TEST_CASE("client protocol: Close of the server and loss finish what waits", "[c
         CHECK(talk.events.closed[0].reason == "newer login");
         CHECK_FALSE(talk.events.closed[0].reconnect);
     }
-    SECTION("loss") {
+    SECTION("giving up") {
         talk.protocol.lost("reset");
         talk.protocol.lost("reset again");
-        REQUIRE(talk.events.closed.size() == 1);
-        CHECK(talk.events.closed[0].code == Code::unavailable);
+        REQUIRE(talk.events.away.size() == 1);
+        talk.protocol.give_up(talk.events.away[0]);
+        CHECK(talk.events.closed.size() == 1);
     }
     SECTION("own close") {
         talk.protocol.close();
         CHECK(talk.events.closed.empty());
     }
+    SECTION("a new start") {
+        talk.protocol.start("token", talk.now);
+        CHECK(talk.events.closed.empty());
+    }
+    CHECK(talk.events.away.size() < 2);
     CHECK(asked->count == 1);
     CHECK(asked->code == Code::deadline);
     CHECK(talk.ask("after")->code == Code::unavailable);

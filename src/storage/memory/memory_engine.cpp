@@ -12,6 +12,7 @@ namespace {
 struct StoredEntity {
     Ownership owner;
     std::map<std::string, std::string> components;
+    std::string mark;
 };
 
 struct StoredRecord {
@@ -37,7 +38,7 @@ private:
     Opened answer(const Open& open) {
         auto& entity = entities_[open.key];
         entity.owner = {.epoch = OwnerEpoch{static_cast<std::uint64_t>(entity.owner.epoch) + 1}, .sequence = 0};
-        return {.epoch = entity.owner.epoch, .components = components_of(open.key)};
+        return {.epoch = entity.owner.epoch, .components = components_of(open.key), .mark = entity.mark};
     }
 
     Loaded answer(const Load& load) { return {.components = components_of(load.key)}; }
@@ -66,6 +67,7 @@ private:
         for (const auto& write : commit.entities) {
             auto& entity = entities_[write.key];
             entity.owner.sequence = write.sequence;
+            if (!write.mark.empty()) entity.mark = write.mark;
             for (const auto& component : write.components) entity.components[component.name] = component.data;
         }
         for (const auto& write : commit.records) {

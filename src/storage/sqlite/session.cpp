@@ -6,7 +6,7 @@ namespace gs::storage::sqlite {
 
 namespace {
 
-constexpr std::uint64_t schema_version = 1;
+constexpr std::uint64_t schema_version = 2;
 constexpr std::uint64_t application_id = 0x67737631;  // "gsv1": tells our files from those of other programs
 constexpr int busy_timeout_ms = 5000;                 // an operator's shell may write for a moment
 
@@ -23,6 +23,7 @@ CREATE TABLE entity (  -- who owns what: epoch rises with each new owner, sequen
     id INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
+    mark TEXT,  -- JSON: what the owner noted about its last save
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE component (  -- what an entity consists of: data is JSON
@@ -40,6 +41,7 @@ CREATE TABLE record (  -- values by name: data is JSON; NULL: deleted, kept so t
     PRIMARY KEY (space, key)
 ) STRICT, WITHOUT ROWID;
 )sql";
+constexpr const char* schema_from_1 = "BEGIN IMMEDIATE; ALTER TABLE entity ADD COLUMN mark TEXT;";
 
 std::uint64_t read_number(sqlite3* connection, std::string_view sql) {
     Statement statement{connection, sql};
@@ -78,10 +80,11 @@ void set_up(sqlite3* connection, const std::string& path) {
     execute(connection,
             "PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0;"
             "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536");
-    if (read_number(connection, "PRAGMA user_version") == schema_version) return;
+    const auto version = read_number(connection, "PRAGMA user_version");
+    if (version == schema_version) return;
     const auto marks =
         fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", application_id, schema_version);
-    execute(connection, (schema + marks).c_str());
+    execute(connection, ((version == 1 ? schema_from_1 : schema) + marks).c_str());
 }
 
 Connection open_database(const std::string& path) {
@@ -99,11 +102,12 @@ Session::Statements::Statements(sqlite3* connection)
       commit{connection, "COMMIT"},
       open{connection,
            "INSERT INTO entity (kind, id, epoch, sequence) VALUES (?1, ?2, 1, 0)"
-           " ON CONFLICT DO UPDATE SET epoch = epoch + 1, sequence = 0 RETURNING epoch"},
+           " ON CONFLICT DO UPDATE SET epoch = epoch + 1, sequence = 0 RETURNING epoch, mark"},
       owner{connection, "SELECT epoch, sequence FROM entity WHERE kind = ?1 AND id = ?2"},
       components{connection, "SELECT name, data FROM component WHERE kind = ?1 AND id = ?2 ORDER BY name"},
       advance{connection,
-              "UPDATE entity SET sequence = ?3 WHERE kind = ?1 AND id = ?2 AND epoch = ?4 AND sequence = ?5"},
+              "UPDATE entity SET sequence = ?3, mark = ifnull(?6, mark)"
+              " WHERE kind = ?1 AND id = ?2 AND epoch = ?4 AND sequence = ?5"},
       change_component{connection, "UPDATE component SET data = ?4 WHERE kind = ?1 AND id = ?2 AND name = ?3"},
       add_component{connection, "INSERT INTO component (kind, id, name, data) VALUES (?1, ?2, ?3, ?4)"},
       read_record{connection, "SELECT version, data FROM record WHERE space = ?1 AND key = ?2 AND data IS NOT NULL"},
@@ -161,6 +165,7 @@ Opened Session::answer(const Open& open) {
         Query query{statements_.open, open.key.kind, open.key.id};
         query.next();
         opened.epoch = OwnerEpoch{query.number(0)};
+        opened.mark = query.text(1);
         query.next();  // a statement with RETURNING ends only when it is stepped to its end
     }
     opened.components = components_of(open.key);
@@ -206,8 +211,13 @@ void Session::write(const Commit& commit) {
 }
 
 bool Session::advance(const EntityWrite& write) {
-    execute(statements_.advance, write.key.kind, write.key.id, write.sequence, static_cast<std::uint64_t>(write.epoch),
-            write.sequence - 1);
+    const auto epoch = static_cast<std::uint64_t>(write.epoch);
+    if (write.mark.empty()) {
+        execute(statements_.advance, write.key.kind, write.key.id, write.sequence, epoch, write.sequence - 1, nullptr);
+    } else {
+        execute(statements_.advance, write.key.kind, write.key.id, write.sequence, epoch, write.sequence - 1,
+                write.mark);
+    }
     return sqlite3_changes(connection_.get()) == 1;
 }
 

@@ -207,6 +207,28 @@ TEST_CASE("an operator can read the file while the server runs", "[storage][sqli
     sqlite3_close(shell);
 }
 
+TEST_CASE("a database of the first schema is taken over with all that it holds", "[storage][sqlite][STO-11]") {
+    const ScratchDirectory directory;
+    const auto path = directory.file("game.db");
+    {
+        auto engine = open_engine(path);
+        std::vector<Operation> batch;
+        batch.push_back({Open{{"player", 1}}});
+        batch.push_back({Commit{{{{"player", 1}, OwnerEpoch{1}, 1, {{"bag", "1"}}}}, {}}});
+        engine->run(batch);
+    }
+    run_sql(path, "ALTER TABLE entity DROP COLUMN mark; PRAGMA user_version = 1");
+    auto engine = open_engine(path);
+    std::vector<Operation> batch;
+    batch.push_back({Open{{"player", 1}}});
+    batch.push_back({Commit{{{{"player", 1}, OwnerEpoch{2}, 1, {}, "{}"}}, {}}});
+    batch.push_back({Open{{"player", 1}}});
+    engine->run(batch);
+    CHECK(std::get<Opened>(batch[0].result).mark.empty());
+    CHECK(std::get<Opened>(batch[0].result).components.front().data == "1");
+    CHECK(std::get<Opened>(batch[2].result).mark == "{}");
+}
+
 TEST_CASE("files that cannot be used are refused with the reason", "[storage][sqlite]") {
     const ScratchDirectory directory;
     const auto path = directory.file("game.db");
@@ -234,8 +256,8 @@ TEST_CASE("files that cannot be used are refused with the reason", "[storage][sq
     }
     SECTION("newer schema") {
         open_engine(path).reset();
-        run_sql(path, "PRAGMA user_version = 2");
-        CHECK_THAT(refusal_to_open(path), Catch::Contains("newer server (schema 2, this one knows 1)"));
+        run_sql(path, "PRAGMA user_version = 3");
+        CHECK_THAT(refusal_to_open(path), Catch::Contains("newer server (schema 3, this one knows 2)"));
     }
     SECTION("full disk") {
         const FullDisk full;

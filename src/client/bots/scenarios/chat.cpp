@@ -1,8 +1,7 @@
 // Lines in channels of about 50 bots, and whispers to the next bot: each must come once, in order, and none be missing.
-#include <charconv>
-
 #include "client/bots/bot.hpp"
 #include "client/bots/chat_check.hpp"
+#include "client/bots/whispers.hpp"
 #include "modules/chat/messages.hpp"
 
 namespace gs::bots {
@@ -19,11 +18,10 @@ public:
                                bot.index() % std::max<std::size_t>(1, bot.run().options.count / channel_members))},
           lines_{[&bot](const std::string& problem) { bot.fail("chat: {}", problem); },
                  [&bot](const std::string& gap) { bot.survives() ? bot.count_gap() : bot.fail("chat: {}", gap); }},
-          whispers_{[&bot](const std::string& problem) { bot.fail("chat: {}", problem); }, bot.survives()} {
+          whispers_{bot, bot.survives()} {
         bot_.on<chat::Said>([this](const chat::Said& said) {
             if (said.channel == channel_) lines_.received(said.line);
         });
-        bot_.on<chat::Whispered>([this](const chat::Whispered& whispered) { hear(whispered); });
     }
 
     asio::awaitable<void> begin() override { co_await join(); }
@@ -31,23 +29,31 @@ public:
     asio::awaitable<void> act() override {
         if (!member_) {
             co_await join();
-        } else if (bot_.random(5) == 0 && may_whisper()) {
-            co_await whisper();
+        } else if (bot_.random(5) == 0 && whispers_.possible()) {
+            co_await whispers_.whisper();
         } else {
             co_await say();
         }
     }
 
-    [[nodiscard]] bool settled() const override { return lines_.missing() == 0 && whispers_missing() == 0; }
+    [[nodiscard]] bool settled() const override { return lines_.missing() == 0 && whispers_.missing() == 0; }
 
     void finish() override {
         if (bot_.survives()) return;
         if (lines_.missing() > 0) bot_.fail("chat: {} own lines were confirmed and never came", lines_.missing());
-        if (whispers_missing() > 0)
-            bot_.fail("chat: {} whispers to it were confirmed and never came", whispers_missing());
+        if (whispers_.missing() > 0)
+            bot_.fail("chat: {} whispers to it were confirmed and never came", whispers_.missing());
     }
 
-    void lost() override { leave(); }
+    // Lines said while the connection was lost do not come: the channel begins anew with its last lines.
+    void resumed(bool gap) override {
+        leave();
+        whispers_.resumed(gap);
+    }
+    void lost() override {
+        leave();
+        whispers_.lost();
+    }
 
 private:
     void leave() {
@@ -89,48 +95,12 @@ private:
         if (refusal == Refusal::unknown) leave();
     }
 
-    [[nodiscard]] bool may_whisper() { return bot_.run().cards.size() > 1 && bot_.next().playing; }
-
-    asio::awaitable<void> whisper() {
-        chat::Whisper message;
-        message.to = bot_.next().player;
-        message.text = fmt::format("bots-{} {} {}", bot_.run().name, bot_.index(), whispered_ + 1);
-        const auto done = co_await bot_.request(std::move(message));
-        if (done) {
-            bot_.card().whispers_confirmed = ++whispered_;
-            co_return;
-        }
-        if (!bot_.next().playing) co_return;  // it left meanwhile
-        const bool away = done.error().code() == Code::not_found;
-        if (away && bot_.survives()) co_return;
-        if (bot_.judge(done.error(), "whisper") == Refusal::unknown) ++whispered_;
-    }
-
-    void hear(const chat::Whispered& whispered) {
-        const auto start = fmt::format("bots-{} ", bot_.run().name);
-        if (!whispered.text.starts_with(start)) return;
-        const auto space = whispered.text.rfind(' ');
-        std::uint64_t number = 0;
-        std::from_chars(whispered.text.data() + space + 1, whispered.text.data() + whispered.text.size(), number);
-        if (whispered.from != bot_.previous().player) {
-            bot_.fail("chat: '{}' came from player {}; only {} whispers to it", whispered.text, whispered.from,
-                      bot_.previous().player);
-            return;
-        }
-        whispers_.received(number);
-    }
-
-    [[nodiscard]] std::uint64_t whispers_missing() const {
-        const auto confirmed = bot_.previous().whispers_confirmed;
-        return confirmed > whispers_.last() ? confirmed - whispers_.last() : 0;
-    }
-
     Bot& bot_;
     std::string channel_;
     ChannelCheck lines_;
-    WhisperCheck whispers_;
+    Whispers whispers_;
     bool member_ = false;
-    std::uint64_t said_ = 0, whispered_ = 0;
+    std::uint64_t said_ = 0;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Every other scenario at once; each action is one of theirs at random.
+// Echo, chat and profile at once; each action is one of theirs at random.
 #include <algorithm>
 
 #include "client/bots/bot.hpp"
@@ -27,6 +27,9 @@ public:
     }
     void finish() override {
         for (const auto& part : parts_) part->finish();
+    }
+    void resumed(bool gap) override {
+        for (const auto& part : parts_) part->resumed(gap);
     }
     void lost() override {
         for (const auto& part : parts_) part->lost();

@@ -1,0 +1,289 @@
+// Players come, are saved, leave, and their clients come back.
+#include "roles/game/game.hpp"
+
+namespace gs::game {
+
+namespace {
+constexpr std::uint64_t number_max = std::uint64_t{1} << 62U;
+}
+
+Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request) {
+    if (stopping_) throw Error{Code::unavailable, "this game server is stopping"};
+    if (players_.find(request.player) == nullptr &&
+        players_.size() >= static_cast<std::size_t>(settings_.players_max)) {
+        throw Error{Code::busy, "this game server is full ({} players)", settings_.players_max};
+    }
+    auto& player = players_.find_or_create(request.player);
+    if (player.connection() >= request.epoch)
+        throw Error{Code::fenced, "a newer connection of player {} exists", request.player};
+    // Taken at once: what an older connection still sends or ends is not this one's.
+    player.connect(request.epoch, from);
+    cut_off_.erase(request.player);
+    co_await player.mailbox().turn();
+    if (player.connection() != request.epoch || !player.is_online()) {
+        player.is_loaded() ? player.mailbox().done() : drop(player);
+        throw Error{Code::fenced, "the connection ended or a newer one came while player {} was loaded",
+                    request.player};
+    }
+    session::Entrance entrance;
+    Error failure{Code::ok, ""};
+    try {
+        // Others see the player once what its enter hooks changed is durable.
+        // One who was elsewhere meanwhile (this game was paused or cut off) is old here: storage knows.
+        if (request.moves && player.is_loaded()) {
+            const bool still_owner = co_await save(player, true);
+            player.set_loaded(still_owner);
+        }
+        const bool was_here = player.is_loaded();
+        if (!was_here) co_await load(player);
+        entrance = take_up_session(player, request);
+        if (!was_here || entrance.state != wire::SessionState::resumed) run_enter_hooks(player);
+        const bool owner = co_await save_confirmed(player);
+        if (!owner) {
+            player.set_loaded(false);
+            throw Error{Code::unavailable, "another game server took player {} over", player.id()};
+        }
+        player.set_loaded(true);
+    } catch (const Error& error) {
+        failure = error;
+    } catch (const std::exception& error) {
+        log::error("an enter hook failed for player {}: {}", player.id(), error.what());
+        failure = Error{Code::internal, "the server failed to let player {} enter", player.id()};
+    }
+    if (failure.code() != Code::ok) {
+        if (player.connection() == request.epoch) player.disconnect(loop_.now());
+        player.stream().hold(false);
+        // One who was here already is saved later, with all others whose client is gone.
+        player.is_loaded() ? player.mailbox().done() : drop(player);
+        throw Error{failure};
+    }
+    if (player.connection() == request.epoch && player.is_online()) {
+        player.attach();
+        const auto missed = player.stream().frames_after(entrance.next - 1);
+        entrance.frames.assign(missed.begin(), missed.end());
+        if (entrance.state != wire::SessionState::fresh) channels_.join_again(player, tasks_);
+    }
+    player.mailbox().done();
+    report();
+    // The gateway may have died meanwhile; nobody else would say that this client is gone.
+    if (bus_.bus().find(from) == nullptr) on_leave(request.player, request.epoch, false);
+    co_return std::move(entrance);
+}
+
+Task<> Game::load(Player& player) {
+    auto opened = co_await persistence_.open(player.key());
+    auto stored = std::move(opened).value();
+    player.restore_session(stored);
+    player.load(std::move(stored), components_).value();
+}
+
+session::Entrance Game::take_up_session(Player& player, const session::EnterGame& request) {
+    auto& stream = player.stream();
+    session::Entrance entrance;
+    if (!request.resume) {
+        stream.begin(request.session);
+        stream.hold(true);
+        player.channels().clear();
+        return entrance;
+    }
+    if (request.received > number_max || request.answered > number_max) {
+        throw Error{Code::invalid, "a session does not have as many messages as that"};
+    }
+    if (stream.session() > request.session) {
+        throw Error{Code::fenced, "player {} logged in somewhere else", player.id()};
+    }
+    if (stream.session() == request.session && stream.is_over()) {
+        throw Error{Code::not_found, "the session is over; log in again"};
+    }
+    stream.hold(true);
+    const bool known = stream.session() == request.session;
+    if (!known) {  // its game was lost before anything of it was stored
+        stream.begin(request.session);
+        stream.hold(true);
+    }
+    if (known && !stream.is_torn() && stream.covers(request.received)) {
+        entrance.state = wire::SessionState::resumed;
+        entrance.next = request.received + 1;
+        resumed_.add();
+    } else {
+        entrance.state = wire::SessionState::gap;
+        entrance.next = stream.bridge_gap(request.received, request.answered).value();
+        gaps_.add();
+    }
+    entrance.received = stream.received();
+    return entrance;
+}
+
+void Game::run_enter_hooks(Player& player) {
+    for (const auto& hook : enter_hooks_) run_hook(player, hook);
+}
+
+void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
+    auto& turn = player.turn_in_progress().emplace(player);
+    try {
+        const runtime::ContextScope scope{&turn};
+        hook(player);
+    } catch (...) {
+        turn.undo();
+        player.turn_in_progress().reset();
+        throw;
+    }
+    turn.keep(false);
+    player.turn_in_progress().reset();
+}
+
+void Game::on_leave(PlayerId id, ConnectionEpoch epoch, bool for_good) {
+    auto* player = players_.find(id);
+    if (player == nullptr) {
+        bus_.publish(Role::center, session::Unloaded{id, epoch});
+        return;
+    }
+    if (player->connection() != epoch && !planted(PlantedBug::delete_by_player)) return;
+    cut_off_.erase(id);
+    if (player->is_online()) player->disconnect(loop_.now());
+    if (for_good || settings_.resume.count() == 0) start_leaving(*player);
+}
+
+void Game::start_leaving(Player& player) {
+    if (player.is_leaving()) return;
+    player.set_leaving(true);
+    tasks_.spawn(leave(player), "leave");
+}
+
+void Game::end_stale_sessions() {
+    const auto now = loop_.now();
+    for (const auto id : players_.ids()) {
+        auto& player = *players_.find(id);
+        if (player.is_online() || !player.is_loaded() || now - player.offline_since() < settings_.resume) continue;
+        start_leaving(player);
+    }
+}
+
+Task<> Game::leave(Player& player) {
+    co_await player.mailbox().turn();
+    player.set_leaving(false);
+    if (player.is_online() || !player.is_loaded()) {
+        drop(player);
+        co_return;
+    }
+    for (const auto& hook : leave_hooks_) {
+        try {
+            run_hook(player, hook);
+        } catch (const std::exception& error) {
+            // Whatever a module does here, the player is saved.
+            log::error("a leave hook failed for player {}: {}", player.id(), error.what());
+        }
+    }
+    const bool owner = co_await save_last(player);
+    if (!owner) {
+        drop_fenced(player);
+        co_return;
+    }
+    if (player.is_moving()) {
+        bus_.send(player.gateway(), session::Kick{player.id(), player.connection(), Code::unavailable,
+                                                  "the game server is stopping", true});
+    }
+    player.set_loaded(false);  // who has entered meanwhile is loaded again
+    drop(player);
+}
+
+/// With a note for whoever resumes the session: how to go on, or that it is over.
+Task<bool> Game::save_last(Player& player) {
+    auto& stream = player.stream();
+    if (!player.is_moving()) {
+        if (stream.session() != 0) stream.end();
+        co_return co_await save(player, stream.session() != 0);
+    }
+    // What others push meanwhile must not stay behind.
+    for (std::uint64_t noted = 0; noted != stream.next();) {
+        noted = stream.next();
+        player.set_whole_mark(true);
+        const bool owner = co_await save(player, true);
+        if (!owner) co_return false;
+    }
+    co_return true;
+}
+
+/// Only when something waits that nobody may see before it is durable.
+Task<bool> Game::save_confirmed(Player& player) {
+    if (!player.unsaved_real_time()) co_return true;
+    co_return co_await save(player, false);
+}
+
+Task<bool> Game::save(Player& player, bool always) {
+    if (!player.unsaved() && !always) co_return true;
+    storage::Commit commit;
+    commit.entities.push_back(player.next_write());
+    auto outcome = co_await persistence_.commit(std::move(commit));
+    if (!outcome) {
+        log::error("player {} cannot be saved: {}", player.id(), outcome.error().message());
+        co_return true;
+    }
+    if (*outcome == storage::Outcome::fenced) co_return false;
+    player.write_done();
+    co_return true;
+}
+
+Task<> Game::save_in_background(Player& player) {
+    const bool owner = co_await save(player, false);
+    if (!owner) {
+        drop_fenced(player);
+        co_return;
+    }
+    player.mailbox().done();
+}
+
+void Game::save_due() {
+    const auto ticks = std::max<std::int64_t>(1, settings_.save_period / save_tick);
+    ++save_ticks_;
+    for (const auto id : players_.ids()) {
+        auto& player = *players_.find(id);
+        const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_ticks_) %
+                                                        static_cast<std::uint64_t>(ticks)) == 0;
+        const bool due = its_turn || save_late_.contains(id);
+        if (!(player.unsaved_real_time() || (due && player.unsaved()))) continue;
+        // One whose turn is taken right now is due again at the next tick.
+        if (!player.mailbox().try_begin()) {
+            save_late_.insert(id);
+            continue;
+        }
+        save_late_.erase(id);
+        tasks_.spawn(save_in_background(player), "save");
+    }
+}
+
+void Game::drop_fenced(Player& player) {
+    log::warn("player {} has a newer owner: dropped here, nothing saved", player.id());
+    bus_.send(player.gateway(), session::Kick{player.id(), player.connection(), Code::fenced,
+                                              "another game server took this player over", true});
+    player.disconnect(loop_.now());
+    player.set_loaded(false);
+    if (player.turn_in_progress()) player.turn_in_progress()->undo();
+    player.turn_in_progress().reset();
+    drop(player);
+}
+
+/// Ends the turn of a player who is not played here (any more) and forgets them, unless somebody waits for a turn.
+void Game::drop(Player& player) {
+    if (player.is_online() || player.mailbox().waiting() > 0) {
+        player.mailbox().done();
+        return;
+    }
+    bus_.publish(Role::center, session::Unloaded{player.id(), player.connection()});
+    const auto id = player.id();
+    // Whoever dropped the player may still stand on its frame.
+    loop_.post([this, id] {
+        auto* gone = players_.find(id);
+        if (gone == nullptr) return;
+        if (gone->mailbox().waiting() > 0) {  // entered again meanwhile
+            gone->mailbox().done();
+            return;
+        }
+        players_.erase(id);
+        save_late_.erase(id);
+        cut_off_.erase(id);
+        players_gauge_.set(static_cast<std::int64_t>(players_.size()));
+    });
+}
+
+}  // namespace gs::game

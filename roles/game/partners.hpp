@@ -1,0 +1,60 @@
+#pragma once
+// Two players who change together, in whatever games: the one who asks gathers both changes and commits them in one
+// transaction; the other's turn stays taken until it is told how that ended. Who is told nothing (the asker was lost)
+// finds out: it writes its next write without any change. If storage takes it, the common one has not happened, and
+// never can; if storage has that number already, it has.
+// Loop: the game's.
+#include <functional>
+#include <map>
+
+#include "api/module.hpp"
+#include "api/role.hpp"
+#include "api/session.hpp"
+#include "api/storage.hpp"
+
+namespace gs::game {
+
+class Players;
+
+class Partners {
+public:
+    /// What the role does with a player whose turn ends here and who is not played any more.
+    struct Ends {
+        std::function<void(Player&)> fenced, gone;
+    };
+    Partners(cluster::RoleBus bus, Players& players, entity::Persistence& persistence, Ends ends);
+    ~Partners();
+
+    void add(std::unique_ptr<PartHandler> part, const std::string& module);
+    /// For the turn that runs now.
+    Task<Binary> together(PlayerId other, Command part, Binary body);
+
+private:
+    struct Part {
+        std::unique_ptr<PartHandler> handler;
+        std::string module;
+    };
+    using Key = std::pair<RoleAddress, std::uint64_t>;  // of the asker
+    struct Waiting {
+        PlayerId player{};
+        runtime::TimerId timer{};
+    };
+
+    Task<RoleAddress> game_of(PlayerId player);
+    Task<session::Prepared> prepare(RoleAddress from, session::Prepare request);
+    session::Prepared run_part(Player& player, const session::Prepare& request);
+    void decide(const Key& key, bool done);
+    Task<> find_out(PlayerId player);
+    void end_turn(Player& player, bool done);
+
+    cluster::RoleBus bus_;
+    Players& players_;
+    entity::Persistence& persistence_;
+    Ends ends_;
+    std::map<Command, Part> parts_;
+    std::map<Key, Waiting> waiting_;
+    std::uint64_t next_id_ = 1;
+    runtime::Tasks tasks_;
+};
+
+}  // namespace gs::game
