@@ -65,11 +65,13 @@ void Game::on_request(Player& player, const wire::MessageView& message) {
     if (player.mailbox().try_begin()) {
         begin_message(player, session, message);
     } else if (player.mailbox().full()) {
-        refused_busy_.add();
+        const bool is_filler = message.header.command == 0;
+        if (!is_filler) refused_busy_.add();
         if (!stream.refuse(message.header.request_id)) {
             cut_off(player.id(), player.gateway(), player.connection(), "far too many requests wait");
             return;
         }
+        if (is_filler) return;
         send_error(player, {message.header, session},
                    {Code::busy, "{} requests of this player wait already", entity::Mailbox::waiting_max});
     } else {

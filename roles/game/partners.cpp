@@ -19,6 +19,19 @@ Partners::Partners(cluster::RoleBus bus, Players& players, entity::Persistence& 
     });
 }
 
+/// Names a player in the set while it lives.
+class Partners::Asking {
+public:
+    Asking(std::set<PlayerId>& all, PlayerId player) : all_{all}, player_{player} { all_.insert(player_); }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+    ~Asking() { all_.erase(player_); }
+
+private:
+    std::set<PlayerId>& all_;
+    PlayerId player_;
+};
+
 Partners::~Partners() {
     for (const auto& [key, waiting] : waiting_) bus_.loop().cancel(waiting.timer);
 }
@@ -65,6 +78,7 @@ Task<Binary> Partners::together(PlayerId other, Command part, Binary body) {
     request.part = part;
     request.body = std::move(body);
     const auto id = request.id;
+    const Asking asking{asking_, PlayerId{turn->entity().key().id}};
     auto prepared = co_await bus_.call(game, std::move(request), prepare_deadline);
     const auto tell = [this, game, id](bool done) { bus_.send(game, session::Decide{id, done}); };
     if (!prepared) {
@@ -86,6 +100,8 @@ Task<session::Prepared> Partners::prepare(RoleAddress from, session::Prepare req
     if (player == nullptr || !player->is_loaded()) {
         throw Error{Code::not_found, "player {} does not play now", request.player};
     }
+    // Two who ask each other would wait in vain: the clients try again, one of them first.
+    if (asking_.contains(request.player)) throw Error{Code::busy, "player {} trades right now", request.player};
     const auto began = bus_.loop().now();
     co_await player->mailbox().turn();
     if (bus_.loop().now() - began > turn_patience || !player->is_loaded() || player->is_moving()) {

@@ -6,6 +6,7 @@
 // Loop: the game's.
 #include <functional>
 #include <map>
+#include <set>
 
 #include "api/module.hpp"
 #include "api/role.hpp"
@@ -30,6 +31,7 @@ public:
     Task<Binary> together(PlayerId other, Command part, Binary body);
 
 private:
+    class Asking;
     struct Part {
         std::unique_ptr<PartHandler> handler;
         std::string module;
@@ -53,6 +55,7 @@ private:
     Ends ends_;
     std::map<Command, Part> parts_;
     std::map<Key, Waiting> waiting_;
+    std::set<PlayerId> asking_;  // ours whose turn waits for another one
     std::uint64_t next_id_ = 1;
     runtime::Tasks tasks_;
 };

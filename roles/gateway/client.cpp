@@ -155,8 +155,9 @@ void Client::on_token(const wire::MessageView& message) {
 void Client::refuse_enter(const Error& error) {
     reply_error({wire::Kind::request, false, command_of<wire::Enter>}, error);
     const auto code = error.code();
-    const bool final = code == Code::unauthenticated || code == Code::forbidden || code == Code::not_found;
-    close(code, error.message(), !final);
+    const bool worth_another_try = code == Code::busy || code == Code::unavailable || code == Code::limited ||
+                                   code == Code::deadline || code == Code::internal;
+    close(code, error.message(), worth_another_try);
 }
 
 void Client::play(const session::Attached& attached, const session::Entrance& entrance) {

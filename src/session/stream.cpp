@@ -119,7 +119,7 @@ Result<std::uint64_t> Stream::bridge_gap(std::uint64_t received, std::uint64_t a
     received_ = std::max(received_, answered);
     done(answered);
     if (done_ - answered > lost_replies_max) {
-        return Error{Code::not_found, "the session is over: too much of it was lost"};
+        return Error{Code::not_found, "more of the session was lost than can be made good; log in again"};
     }
     torn_ = false;
     const auto old = std::exchange(frames_, Buffer{});
@@ -141,7 +141,7 @@ Result<std::uint64_t> Stream::bridge_gap(std::uint64_t received, std::uint64_t a
         }
         Buffer error;
         wire::write_error(error, {wire::Kind::request, false, 0, id},
-                          {Code::deadline, "the server was lost after it had done this; what it answered is lost"});
+                          {Code::deadline, "this was done; what was answered is not kept any more"});
         const auto message = wire::parse_message(error);
         add(message.header, message.body);
     };

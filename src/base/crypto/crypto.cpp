@@ -33,7 +33,8 @@ std::array<std::uint8_t, 32> blake2b_256(BytesView bytes) {
 std::array<std::uint8_t, 32> hmac_sha256(BytesView key, BytesView bytes) {
     std::array<std::uint8_t, 32> tag{};
     crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.data(), key.size());
+    static constexpr std::uint8_t nothing = 0;  // libsodium wants an address for an empty key, too
+    crypto_auth_hmacsha256_init(&state, key.empty() ? &nothing : key.data(), key.size());
     crypto_auth_hmacsha256_update(&state, bytes.data(), bytes.size());
     crypto_auth_hmacsha256_final(&state, tag.data());
     return tag;

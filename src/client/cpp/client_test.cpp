@@ -179,7 +179,7 @@ TEST_CASE("client: nobody to resume with ends requests at their deadline and the
     auto gateway = std::make_unique<FakeGateway>(echo_back);
     ClientOptions options;
     options.request_deadline = 50ms;
-    options.reconnect.resume_for = 300ms;
+    options.reconnect.resume_for = 3s;
     BlockingClient client{options};
     Heard heard{client};
     REQUIRE(client.connect(both_ports(*gateway), "9"));
