@@ -104,6 +104,7 @@ constexpr std::pair<gs::PlantedBug, const char*> bugs[] = {
     {gs::PlantedBug::forgotten_undo, "forgotten_undo"},
     {gs::PlantedBug::unbounded_queue, "unbounded_queue"},
     {gs::PlantedBug::reused_numbers, "reused_numbers"},
+    {gs::PlantedBug::forgotten_mark, "forgotten_mark"},
 };
 
 int run_planted(const Arguments& arguments) {
