@@ -1,12 +1,13 @@
 // The gameserver's native dialect as the load generator speaks it: hello, enter by token, echo, save and broadcast.
 // Written without the server's own code on purpose: what it sends is what a client in another language would send.
+// As cheap for a message as the clients of the raw servers: a server that waits for its clients gets fewer requests in
+// each read, and its figure would be theirs.
 // Source: docs/protocol.md, modules/{echo,profile,chat}/messages.hpp
 #pragma once
 
 #include "conversation.hpp"
 
 #include <cstdint>
-#include <cstdio>
 
 namespace gs::bench {
 
@@ -26,7 +27,7 @@ constexpr unsigned enter = 1, ping = 2, pong = 3, close = 4, ack = 5, echo = 100
 class GsConversation final : public Conversation {
 public:
     GsConversation(std::uint32_t number, std::string token, GsRequest kind)
-        : number_{number}, token_{std::move(token)}, kind_{kind} {}
+        : token_{std::move(token)}, kind_{kind}, body_{empty_body(kind, number)}, expected_{body_} {}
 
     bool ready() const override { return state_ == State::ready; }
 
@@ -36,19 +37,12 @@ public:
     }
 
     void request(std::string& out) override {
-        switch (kind_) {
-            case GsRequest::echo:
-                append_request(out, command::echo, "\x91" + text(sequence_text(sent_, payload_bytes)));
-                break;
-            case GsRequest::save:
-                append_request(out, command::save, "\x91" + text(sequence_text(sent_, save_bytes)));
-                break;
-            case GsRequest::broadcast:
-                append_request(out, command::say, "\x92" + text(channel) + text(sequence_text(sent_, payload_bytes)));
-                break;
-            case GsRequest::receive:
-                break;
+        static constexpr unsigned numbers[] = {command::echo, command::save, command::say, 0};
+        if (kind_ == GsRequest::receive) {
+            return;
         }
+        write_sequence(body_, sent_);
+        append_request(out, numbers[static_cast<unsigned>(kind_)], body_);
     }
 
     std::size_t received(std::string_view bytes, std::string& out, Found& found) override {
@@ -100,16 +94,27 @@ private:
     void append_enter(std::string& out) {
         append_frame(out, std::string{'\0', static_cast<char>(command::enter), '\0', '\0', '\x91'} + text(token_));
     }
-    void append_request(std::string& out, unsigned number, const std::string& body) {
+    void append_request(std::string& out, unsigned number, std::string_view body) {
         const bool acknowledges = received_ - acknowledged_ >= acknowledge_on_request;
-        std::string payload{static_cast<char>(acknowledges ? session_flag : 0), static_cast<char>(number & 0xff),
-                            static_cast<char>(number >> 8)};
-        append_varint(payload, ++sent_);
+        const auto begin = out.size();
+        const char header[] = {'\0',
+                               '\0',
+                               '\0',
+                               '\0',
+                               static_cast<char>(acknowledges ? session_flag : 0),
+                               static_cast<char>(number & 0xff),
+                               static_cast<char>(number >> 8)};
+        out.append(header, sizeof header);
+        append_varint(out, ++sent_);
         if (acknowledges) {
             acknowledged_ = received_;
-            append_varint(payload, received_);
+            append_varint(out, received_);
         }
-        append_frame(out, payload + body);
+        out.append(body);
+        const auto length = static_cast<std::uint32_t>(out.size() - begin - 4);
+        for (unsigned byte = 0; byte < 4; ++byte) {
+            out[begin + byte] = static_cast<char>(length >> (8 * byte) & 0xff);
+        }
     }
     // For one that sends no requests.
     void append_ack(std::string& out) {
@@ -145,13 +150,25 @@ private:
         return out.append(value);
     }
 
-    // A text that tells one request from all others.
-    std::string sequence_text(std::uint32_t sequence, std::size_t size) const {
-        char start[32];
-        const int written = std::snprintf(start, sizeof start, "%08x %08x ", number_, sequence);
-        std::string value{start, static_cast<std::size_t>(written)};
-        value.resize(size, 'x');
-        return value;
+    // The body of a request: all but the sequence in its text, which tells one request from all others.
+    static std::string empty_body(GsRequest kind, std::uint32_t number) {
+        std::string value(kind == GsRequest::save ? save_bytes : payload_bytes, 'x');
+        write_hex(value, 0, number);
+        write_hex(value, 9, 0);
+        value[8] = value[17] = ' ';
+        return kind == GsRequest::broadcast ? "\x92" + text(channel) + text(value) : "\x91" + text(value);
+    }
+    void write_sequence(std::string& body, std::uint32_t sequence) const {
+        write_hex(body, body.size() - (kind_ == GsRequest::save ? save_bytes : payload_bytes) + 9, sequence);
+    }
+    static void write_hex(std::string& out, std::size_t at, std::uint32_t value) {
+        for (unsigned digit = 0; digit < 8; ++digit) {
+            out[at + digit] = "0123456789abcdef"[value >> (28 - 4 * digit) & 0xf];
+        }
+    }
+    bool is_echo_of(std::string_view body, std::uint32_t sequence) {
+        write_sequence(expected_, sequence);
+        return body == expected_;
     }
 
     // What a person can read of a message that was not expected: its printable bytes.
@@ -224,16 +241,17 @@ private:
                           " was due";
         } else if (state_ == State::joining) {
             state_ = State::ready;
-        } else if (kind_ == GsRequest::echo && rest != "\x91" + text(sequence_text(answered_ - 1, payload_bytes))) {
+        } else if (kind_ == GsRequest::echo && !is_echo_of(rest, answered_ - 1)) {
             found.error = "the echo of request " + std::to_string(id) + " is not what was sent: " + readable(rest);
         } else {
             ++found.replies;
         }
     }
 
-    std::uint32_t number_;
     std::string token_;
     GsRequest kind_;
+    std::string body_;      // of the requests
+    std::string expected_;  // what comes back
     State state_ = State::hello;
     std::uint32_t sent_ = 0;
     std::uint32_t answered_ = 0;
