@@ -8,7 +8,10 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t entering_seconds_max = 12;
-}
+
+/// 0 fills a place in the session, and is nothing else.
+bool is_for_modules(Command command) { return command == 0 || command >= first_module_command; }
+}  // namespace
 
 Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection)
     : gateway_{gateway},
@@ -85,14 +88,13 @@ void Client::on_frame(BytesView frame, BytesView payload) {
         return;
     }
     if (state_ == State::playing && (is_request || is_ack)) {
-        const auto refused = is_request ? refusal(message.header) : over_rate();
-        if (refused && is_ack) return;  // a later one says as much
-        if (!refused) {
+        if ((is_ack || is_for_modules(message.header.command)) && !over_rate()) {
             relayed_ = {relayed_.empty() ? frame.data() : relayed_.data(), relayed_.size() + frame.size()};
             return;
         }
+        if (is_ack) return;  // a later one says as much
         relay();
-        relay_refused(message.header, *refused);
+        relay_refused(message.header, refusal(message.header.command));
         return;
     }
     relay();
@@ -177,23 +179,22 @@ void Client::play(const session::Attached& attached, const session::Entrance& en
     send_frames(std::exchange(early_, Buffer{}));
 }
 
-std::optional<Error> Client::refusal(const wire::Header& request) {
-    // 0 fills a place in the session, and is nothing else.
-    if (request.command != 0 && request.command < first_module_command) {
-        gateway_.count().rejected_command.add();
-        return Error{Code::unknown_command, "command {} is not for clients; modules' commands start at {}",
-                     request.command, first_module_command};
+Error Client::refusal(Command command) const {
+    if (is_for_modules(command)) {
+        return {Code::limited, "more than {} requests in a second", gateway_.settings().messages_per_second_max};
     }
-    return over_rate();
+    gateway_.count().rejected_command.add();
+    return {Code::unknown_command, "command {} is not for clients; modules' commands start at {}", command,
+            first_module_command};
 }
 
-std::optional<Error> Client::over_rate() {
+bool Client::over_rate() {
     const auto most = gateway_.settings().messages_per_second_max;
-    if (most == 0) return std::nullopt;
+    if (most == 0) return false;
     if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
-    if (++messages_this_second_ <= most) return std::nullopt;
+    if (++messages_this_second_ <= most) return false;
     gateway_.count().rejected_rate.add();
-    return Error{Code::limited, "more than {} requests in a second", most};
+    return true;
 }
 
 void Client::relay() {
@@ -210,9 +211,7 @@ void Client::relay_refused(const wire::Header& request, const Error& error) {
 }
 
 void Client::to_game(BytesView frames) {
-    if (gateway_.to_game(*this, frames)) return;
-    // The client keeps its requests until they are answered, and sends them again when it resumes.
-    close(Code::unavailable, "the game server is not reachable right now", true);
+    if (!gateway_.to_game(*this, frames)) close_unreachable();
 }
 
 void Client::on_control(const wire::MessageView& message) {
@@ -252,12 +251,13 @@ void Client::send_frames(BytesView frames) {
 void Client::send_now(BytesView frames) {
     connection_->output().append(frames);
     gateway_.count().bytes_out.add(frames.size());
-    for (auto rest = frames; !rest.empty();) {
+    std::uint64_t messages = 0;
+    for (auto rest = frames; !rest.empty(); ++messages) {
         const auto cut = wire::cut_frame(rest, rest.size());
         if (cut.status != wire::FrameCut::Status::frame) break;
-        gateway_.count().messages_out.add();
         rest = rest.subspan(cut.consumed());
     }
+    gateway_.count().messages_out.add(messages);
     check_queue();
 }
 

@@ -47,6 +47,9 @@ public:
     void send_frame(const SharedBytes& frame);
     /// Tells the client why, and ends the connection.
     void close(Code code, std::string_view reason, bool reconnect);
+    /// What the client sent did not reach its game: it keeps its requests until they are answered, and sends them again
+    /// when it resumes.
+    void close_unreachable() { close(Code::unavailable, "the game server is not reachable right now", true); }
     /// Once a second: silence, half frames, slow readers.
     void tick(std::uint32_t second);
 
@@ -58,9 +61,10 @@ private:
     void on_frame(BytesView frame, BytesView payload);
     void on_hello(BytesView payload);
     void on_token(const wire::MessageView& message);
-    /// Why a request is not passed on to the game.
-    [[nodiscard]] std::optional<Error> refusal(const wire::Header& request);
-    [[nodiscard]] std::optional<Error> over_rate();
+    /// Why a request of that command is not passed on to the game.
+    [[nodiscard]] Error refusal(Command command) const;
+    /// One more than a client may send in a second.
+    [[nodiscard]] bool over_rate();
     /// The game answers those too, since they have a place in the session.
     void relay_refused(const wire::Header& request, const Error& error);
     /// Passes on what was gathered.

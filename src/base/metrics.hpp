@@ -78,7 +78,8 @@ public:
 
 private:
     void record(std::uint64_t value, std::uint64_t summand) {
-        const auto index = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+        const auto index =
+            value <= bounds.front() ? 0 : std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
         auto& count = counts_[static_cast<std::size_t>(index)];
         count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         sum_.store(sum_.load(std::memory_order_relaxed) + summand, std::memory_order_relaxed);

@@ -129,24 +129,12 @@ Kind Reader::peek() const {
     }
 }
 
-BytesView Reader::take(std::size_t count) {
-    if (failed() || bytes_.size() - position_ < count) {
-        fail("it ends in the middle of a value");
-        return {};
-    }
-    const auto view = bytes_.subspan(position_, count);
-    position_ += count;
-    return view;
-}
-
 template <class Raw>
 Raw Reader::big_endian() {
     std::uint64_t value = 0;
     for (const auto byte : take(sizeof(Raw))) value = value << 8 | byte;
     return static_cast<Raw>(value);
 }
-
-std::uint8_t Reader::tag() { return big_endian<std::uint8_t>(); }
 
 std::size_t Reader::count(std::size_t items, std::size_t bytes_each) {
     if (items > (bytes_.size() - position_) / bytes_each) {

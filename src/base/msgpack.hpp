@@ -62,10 +62,20 @@ public:
 
 private:
     friend class Nesting;
-    BytesView take(std::size_t count);
+    BytesView take(std::size_t count) {
+        if (failed() || bytes_.size() - position_ < count) {
+            fail("it ends in the middle of a value");
+            return {};
+        }
+        position_ += count;
+        return bytes_.subspan(position_ - count, count);
+    }
     template <class Raw>
     Raw big_endian();
-    std::uint8_t tag();
+    std::uint8_t tag() {
+        const auto one = take(1);
+        return one.empty() ? std::uint8_t{0} : one[0];
+    }
     std::size_t count(std::size_t items, std::size_t bytes_each);
 
     BytesView bytes_;

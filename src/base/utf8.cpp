@@ -9,9 +9,9 @@ namespace {
 
 std::size_t ascii_prefix(std::string_view text) {
     std::size_t at = 0;
-    for (std::uint64_t word = 0; at + sizeof(word) <= text.size(); at += sizeof(word)) {
-        std::memcpy(&word, text.data() + at, sizeof(word));
-        if ((word & 0x8080808080808080ULL) != 0) break;
+    for (std::uint64_t words[4]; at + sizeof(words) <= text.size(); at += sizeof(words)) {
+        std::memcpy(words, text.data() + at, sizeof(words));
+        if (((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080ULL) != 0) break;
     }
     while (at < text.size() && static_cast<std::uint8_t>(text[at]) < 0x80) ++at;
     return at;

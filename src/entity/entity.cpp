@@ -36,6 +36,7 @@ ComponentValue& Entity::edit(const ComponentType& type) {
     if (!editing_) throw Error{Code::internal, "component \"{}\" of {} was edited outside of a turn", type.name, key_};
     auto& edited = slot(type);
     if (edited.before == nullptr) {
+        edited_ = true;
         edited.before = edited.value->clone();
         edited.unsaved_before = edited.unsaved;
         edited.unsaved = true;
@@ -43,7 +44,7 @@ ComponentValue& Entity::edit(const ComponentType& type) {
     return *edited.value;
 }
 
-bool Entity::needs_confirmation() const {
+bool Entity::confirmed_edited() const {
     return std::any_of(slots_.begin(), slots_.end(),
                        [](const Slot& slot) { return slot.before != nullptr && slot.type->save == Save::confirmed; });
 }
@@ -54,12 +55,11 @@ void Entity::undo_edits() {
         slot.value = std::move(slot.before);
         slot.unsaved = slot.unsaved_before;
     }
-    editing_ = false;
+    editing_ = edited_ = false;
 }
 
-void Entity::keep_edits() {
+void Entity::forget_before() {
     for (auto& slot : slots_) slot.before.reset();
-    editing_ = false;
 }
 
 bool Entity::unsaved() const {

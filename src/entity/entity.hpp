@@ -47,10 +47,13 @@ public:
 
     void begin_edits() { editing_ = true; }
     /// Something changed in this turn that must be durable before anyone hears of it.
-    [[nodiscard]] bool needs_confirmation() const;
+    [[nodiscard]] bool needs_confirmation() const { return edited_ && confirmed_edited(); }
     void undo_edits();
     /// What was changed stays; it waits for a save unless it was just committed.
-    void keep_edits();
+    void keep_edits() {
+        if (edited_) forget_before();
+        editing_ = edited_ = false;
+    }
 
     [[nodiscard]] bool unsaved() const;
     /// Changed components that must not wait longer than a second.
@@ -75,12 +78,15 @@ private:
     };
     Slot& slot(const ComponentType& type);
     ComponentValue& edit(const ComponentType& type);
+    [[nodiscard]] bool confirmed_edited() const;
+    void forget_before();
 
     EntityKey key_;
     std::vector<Slot> slots_;
     OwnerEpoch epoch_{};
     std::uint64_t sequence_ = 0;
     bool editing_ = false;
+    bool edited_ = false;  // in this turn: a slot has a `before`
     Mailbox mailbox_;
 };
 

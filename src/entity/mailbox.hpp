@@ -28,7 +28,7 @@ public:
     /// not grow with those who wait.
     void done() {
         busy_ = false;
-        if (starting_) return;
+        if (starting_ || waiting_.empty()) return;
         starting_ = true;
         while (!busy_ && !waiting_.empty()) {
             auto job = std::move(waiting_.front());

@@ -76,6 +76,7 @@ private:
         std::function<void(bool done)> decide;
     };
     void decide(bool done) {
+        if (partners_.empty()) return;
         for (const auto& partner : std::exchange(partners_, {})) partner.decide(done);
     }
 

@@ -10,11 +10,6 @@ namespace {
 std::atomic<std::uint64_t> escaped_tasks{0};
 }
 
-void*& current_context() {
-    thread_local void* context = nullptr;
-    return context;
-}
-
 struct Tasks::Root {
     struct promise_type : Link {
         promise_type(Tasks& owner, Task<void>& /*task*/, const char* /*name*/) : group{owner} {

@@ -12,7 +12,10 @@
 namespace gs::runtime {
 
 /// What the running code works for (the entity's turn); follows a coroutine over its suspensions.
-void*& current_context();
+inline void*& current_context() {
+    static constinit thread_local void* context = nullptr;
+    return context;
+}
 
 class ContextScope {
 public:

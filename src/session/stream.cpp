@@ -36,13 +36,6 @@ void Stream::begin(std::uint64_t session) {
     session_ = session;
 }
 
-Stream::Arrival Stream::arrive(std::uint64_t request_id) {
-    if (request_id <= received_) return Arrival::duplicate;
-    if (request_id != received_ + 1) return Arrival::hole;
-    received_ = request_id;
-    return Arrival::next;
-}
-
 void Stream::done(std::uint64_t request_id) {
     done_ = std::max(done_, request_id);
     while (!refused_.empty() && *refused_.begin() <= done_) refused_.erase(refused_.begin());
@@ -66,8 +59,7 @@ BytesView Stream::add(wire::Header header, BytesView body) {
     return frame;
 }
 
-void Stream::acknowledge(std::uint64_t number) {
-    if (first_ == next_) return;
+void Stream::drop_to(std::uint64_t number) {
     if (number >= next_ - 1) {
         drop_all();
         return;

@@ -42,7 +42,12 @@ public:
 
     // --- the client's requests -----------------------------------------------------------------------------------
     enum class Arrival : std::uint8_t { next, duplicate, hole };
-    Arrival arrive(std::uint64_t request_id);
+    Arrival arrive(std::uint64_t request_id) {
+        if (request_id <= received_) return Arrival::duplicate;
+        if (request_id != received_ + 1) return Arrival::hole;
+        received_ = request_id;
+        return Arrival::next;
+    }
     [[nodiscard]] std::uint64_t received() const { return received_; }
     /// The request's turn is over.
     void done(std::uint64_t request_id);
@@ -53,7 +58,9 @@ public:
     /// Gives the message the next number and keeps it. The frame lives until the next call.
     BytesView add(wire::Header header, BytesView body);
     /// The client has everything up to `number`.
-    void acknowledge(std::uint64_t number);
+    void acknowledge(std::uint64_t number) {
+        if (number >= first_ && first_ < next_) drop_to(number);
+    }
     [[nodiscard]] std::uint64_t next() const { return next_; }
     /// Everything after `received` is still here.
     [[nodiscard]] bool covers(std::uint64_t received) const { return received + 1 >= first_ && received < next_; }
@@ -80,6 +87,7 @@ public:
 private:
     [[nodiscard]] BytesView kept() const { return BytesView{frames_}.subspan(head_); }
     [[nodiscard]] std::map<std::uint64_t, BytesView> kept_replies() const;
+    void drop_to(std::uint64_t number);
     void drop_first();
     void drop_all();
     void tidy();

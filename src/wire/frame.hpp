@@ -15,11 +15,34 @@ struct FrameCut {
     [[nodiscard]] std::size_t consumed() const { return frame_prefix_bytes + payload.size(); }
 };
 
-[[nodiscard]] FrameCut cut_frame(BytesView stream, std::size_t length_max);
+[[nodiscard]] inline FrameCut cut_frame(BytesView stream, std::size_t length_max) {
+    FrameCut cut;
+    if (stream.size() < frame_prefix_bytes) return cut;
+    cut.length = stream[0] | std::size_t{stream[1]} << 8 | std::size_t{stream[2]} << 16 | std::size_t{stream[3]} << 24;
+    if (cut.length > length_max) {
+        cut.status = FrameCut::Status::too_long;
+    } else if (stream.size() - frame_prefix_bytes >= cut.length) {
+        cut.status = FrameCut::Status::frame;
+        cut.payload = stream.subspan(frame_prefix_bytes, cut.length);
+    }
+    return cut;
+}
+
+inline void write_length(std::uint8_t* at, std::uint32_t length) {
+    at[0] = static_cast<std::uint8_t>(length);
+    at[1] = static_cast<std::uint8_t>(length >> 8);
+    at[2] = static_cast<std::uint8_t>(length >> 16);
+    at[3] = static_cast<std::uint8_t>(length >> 24);
+}
 
 /// Starts a frame at the end of `out`; finish_frame fills in the length of all that was appended since.
-[[nodiscard]] std::size_t begin_frame(Buffer& out);
-void finish_frame(Buffer& out, std::size_t begin);
-void write_length(std::uint8_t* at, std::uint32_t length);
+[[nodiscard]] inline std::size_t begin_frame(Buffer& out) {
+    const auto begin = out.size();
+    out.extend(frame_prefix_bytes);
+    return begin;
+}
+inline void finish_frame(Buffer& out, std::size_t begin) {
+    write_length(out.data() + begin, static_cast<std::uint32_t>(out.size() - begin - frame_prefix_bytes));
+}
 
 }  // namespace gs::wire

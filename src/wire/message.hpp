@@ -62,6 +62,11 @@ inline constexpr std::size_t varint_bytes_max = 10;
 }
 /// False when it does not end, or is longer than 64 bits.
 [[nodiscard]] inline bool read_varint(BytesView& bytes, std::uint64_t& value) {
+    if (!bytes.empty() && bytes[0] < 0x80) {
+        value = bytes[0];
+        bytes = bytes.subspan(1);
+        return true;
+    }
     value = 0;
     for (std::size_t index = 0; index < bytes.size() && index < 10; ++index) {
         const std::uint64_t part = bytes[index] & 0x7fU;

@@ -14,7 +14,7 @@
 namespace gs::transport {
 
 namespace {
-constexpr std::size_t gather_max = 64;
+constexpr std::size_t gather_max = 16;
 constexpr std::size_t early_bytes = 64 * 1024;
 constexpr auto linger_max = std::chrono::seconds{1};
 }  // namespace
