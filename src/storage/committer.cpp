@@ -10,6 +10,8 @@ namespace {
 
 /// Upkeep waits for a pause that is longer than the gap between two operations of a busy server.
 constexpr std::chrono::milliseconds pause_before_idle{20};
+/// A shorter wait would take longer than it says.
+constexpr std::chrono::microseconds shortest_wait{100};
 
 bool failed(const Operation& operation) {
     const auto* error = std::get_if<Error>(&operation.result);
@@ -25,6 +27,7 @@ Committer::Committer(std::unique_ptr<Engine> engine, Metrics& metrics, Options o
       refused_{metrics.counter("gameserver_storage_refused_total", "Operations refused because the queue was full.")},
       operations_{metrics.counter("gameserver_storage_operations_total", "Operations that were run.")},
       batches_{metrics.counter("gameserver_storage_batches_total", "Transactions.")},
+      waited_{metrics.counter("gameserver_storage_waited_batches_total", "Transactions that waited to be larger.")},
       failed_batches_{
           metrics.counter("gameserver_storage_failed_batches_total", "Transactions that failed as a whole.")},
       batch_size_{metrics.histogram("gameserver_storage_batch_operations", "Operations in one transaction.", {},
@@ -59,7 +62,7 @@ void Committer::submit(Operation operation, Completion completion) {
             queue_.push_back({std::move(operation), std::move(completion)});
             waiting_.set(static_cast<std::int64_t>(queue_.size()));
             if (options_.mode == threaded) {
-                if (queue_.size() == 1) wake_.notify_one();
+                if (queue_.size() == 1 || queue_.size() == wanted_) wake_.notify_one();
             } else if (!paced_batch_runs_) {
                 begin_paced_batch();
             }
@@ -85,10 +88,20 @@ bool Committer::take_batch() {
         lock.unlock();
         engine_->idle();
         lock.lock();
+        wanted_ = 0;  // nobody of the last batch comes back any more
         wake_.wait(lock, has_work);
     }
+    wait_for_more(lock);
     fill_batch();
     return !batch_.empty();
+}
+
+void Committer::wait_for_more(std::unique_lock<std::mutex>& lock) {
+    const auto is_enough = [this] { return queue_.size() >= wanted_ || ending_; };
+    const auto most = options_.patience(last_took_);
+    if (is_enough() || most < shortest_wait) return;
+    waited_.add();
+    wake_.wait_for(lock, most, is_enough);
 }
 
 void Committer::fill_batch() {
@@ -114,7 +127,10 @@ void Committer::begin_paced_batch() {
 void Committer::run_batch() {
     const auto started = std::chrono::steady_clock::now();
     engine_->run(batch_);
-    note_batch(batch_.front(), batch_.size(), std::chrono::steady_clock::now() - started);
+    last_took_ = std::chrono::steady_clock::now() - started;
+    note_batch(batch_.front(), batch_.size(), last_took_);
+    const std::lock_guard lock{mutex_};
+    wanted_ = std::min(batch_.size() + queue_.size(), options_.batch_max);
 }
 
 void Committer::complete_batch() {
@@ -140,7 +156,7 @@ void Committer::note_batch(const Operation& first, std::size_t size, std::chrono
 }
 
 Committer::Counters Committer::counters() const {
-    return {waiting_, refused_, operations_, batches_, failed_batches_, batch_size_, commit_time_};
+    return {waiting_, refused_, operations_, batches_, waited_, failed_batches_, batch_size_, commit_time_};
 }
 
 }  // namespace gs::storage

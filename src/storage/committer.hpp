@@ -1,8 +1,11 @@
 #pragma once
 // Group commit: gathers operations from any thread and gives them to the engine in batches, one durable transaction
-// each. While one batch commits the next one gathers; nothing is ever delayed on purpose. All operations run in the
-// order of their submission, so those of one key do too. Owner: owns the engine and the thread. The destructor finishes
-// what is queued; no other thread may submit by then.
+// each. While one batch commits the next one gathers. Those whose operations were in one batch come back together, one
+// after the other: a batch waits for as many as were there when the last one ended, but for an eighth of its time at
+// most (else the first of them commits alone, and all others wait for that). Who is alone never waits. All operations
+// run in the order of their submission, so those of one key do too. Owner: owns the engine and the thread. The
+// destructor finishes what is queued; no other thread may submit by then.
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -61,6 +64,11 @@ public:
         Mode mode = threaded;
         std::size_t queue_max = 50'000;  ///< operations that wait; beyond, they complete at once with Error{busy}
         std::size_t batch_max = 256;     ///< operations in one transaction
+        /// Threaded: how long a batch may wait to be larger, by how long the last one took.
+        static constexpr std::chrono::nanoseconds an_eighth(std::chrono::nanoseconds last) {
+            return std::min<std::chrono::nanoseconds>(last / 8, std::chrono::milliseconds{5});
+        }
+        std::chrono::nanoseconds (*patience)(std::chrono::nanoseconds last) = an_eighth;
         Pace pace{};
     };
     /// May be read by any thread.
@@ -69,6 +77,7 @@ public:
         const Counter& refused;  ///< because the queue was full
         const Counter& operations;
         const Counter& batches;
+        const Counter& waited;  ///< batches that waited to be larger
         const Counter& failed_batches;
         const Histogram& batch_size;
         const Histogram& commit_time;
@@ -94,6 +103,7 @@ private:
     void work();
     /// False when the committer ends and nothing is left.
     bool take_batch();
+    void wait_for_more(std::unique_lock<std::mutex>& lock);
     void fill_batch();
     void run_batch();
     void complete_batch();
@@ -107,6 +117,7 @@ private:
     Counter& refused_;
     Counter& operations_;
     Counter& batches_;
+    Counter& waited_;
     Counter& failed_batches_;
     Histogram& batch_size_;
     Histogram& commit_time_;
@@ -114,12 +125,14 @@ private:
     // Of the committing thread.
     bool failing_ = false;
     bool paced_batch_runs_ = false;
+    std::chrono::nanoseconds last_took_{};
     std::vector<Operation> batch_;
     std::vector<Completion> completions_;
 
     std::mutex mutex_;  // guards the rest, and is what makes one writer of waiting_ and refused_
     std::condition_variable wake_;
     std::deque<Pending> queue_;
+    std::size_t wanted_ = 0;  // operations that were there when the last batch ended: in it, or waiting behind it
     bool ending_ = false;
 
     std::thread thread_;

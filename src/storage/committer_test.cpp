@@ -211,3 +211,59 @@ TEST_CASE("inline the operation is done when submit returns", "[storage][STO-13]
     CHECK(order == std::vector<int>{1, 2, 3});
     CHECK(committer.counters().batches.value() == 2);
 }
+
+TEST_CASE("those who were in one batch are in one batch again", "[storage][STO-05]") {
+    class CountingEngine final : public Engine {
+    public:
+        explicit CountingEngine(std::vector<std::size_t>& sizes) : sizes_{sizes} {}
+        void run(std::span<Operation> batch) override {
+            sizes_.push_back(batch.size());
+            for (auto& operation : batch) operation.result = Loaded{};
+        }
+        void idle() override {}
+
+    private:
+        std::vector<std::size_t>& sizes_;
+    };
+    std::vector<std::size_t> sizes;
+    Metrics metrics;
+    std::optional<Committer> committer;
+    Committer::Options options;
+    options.patience = [](std::chrono::nanoseconds /*last*/) -> std::chrono::nanoseconds {
+        return std::chrono::seconds{20};
+    };
+    committer.emplace(std::make_unique<CountingEngine>(sizes), metrics, options);
+    std::promise<void> first_done;
+    std::promise<void> all_done;
+    const auto come_back = [&](Operation&& /*operation*/) { committer->submit({Load{{"player", 2}}}, ignore); };
+    committer->submit({Load{{"player", 1}}}, [&](Operation&& /*operation*/) {
+        // On the committer's thread, so that both are in the next batch, whatever it waits for: two in one batch.
+        committer->submit({Load{{"player", 2}}}, come_back);
+        committer->submit({Load{{"player", 3}}}, [&](Operation&& /*operation*/) { first_done.set_value(); });
+    });
+    REQUIRE(first_done.get_future().wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (committer->counters().waited.value() == 0 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    CHECK(committer->counters().waited.value() == 1);
+    committer->submit({Load{{"player", 3}}}, [&](Operation&& /*operation*/) { all_done.set_value(); });
+    REQUIRE(all_done.get_future().wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+    committer.reset();
+    CHECK(sizes == std::vector<std::size_t>{1, 2, 2});
+}
+
+TEST_CASE("who is alone does not wait for others", "[storage][STO-05]") {
+    Metrics metrics;
+    Committer::Options options;
+    options.patience = [](std::chrono::nanoseconds /*last*/) -> std::chrono::nanoseconds {
+        return std::chrono::hours{1};
+    };
+    Committer committer{make_memory_engine(), metrics, options};
+    for (int round = 0; round < 3; ++round) {
+        std::promise<void> done;
+        committer.submit({Load{{"player", 1}}}, [&](Operation&& /*operation*/) { done.set_value(); });
+        REQUIRE(done.get_future().wait_for(std::chrono::seconds{10}) == std::future_status::ready);
+    }
+    CHECK(committer.counters().waited.value() == 0);
+    CHECK(committer.counters().batches.value() == 3);
+}
