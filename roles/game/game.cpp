@@ -46,6 +46,7 @@ Game::Game(RoleContext& context)
         contexts_.push_back(std::make_unique<ModuleContext>(*this, loading_module_));
         modules_.push_back(module->make(*contexts_.back()));
     }
+    bus_.on_refused([this](const cluster::Envelope& envelope) { on_refused(envelope); });
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) {

@@ -80,6 +80,8 @@ private:
     void flush_outgoing();
     /// The gateway cannot be told what the client must not miss: the connection ends, and the client resumes.
     void cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connection, std::string_view why);
+    /// The same, heard later from the loop that holds the links.
+    void on_refused(const cluster::Envelope& envelope);
 
     // --- players
     Task<session::Entrance> enter(RoleAddress from, session::EnterGame request);

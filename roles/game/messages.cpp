@@ -295,4 +295,13 @@ void Game::cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connect
     }
 }
 
+void Game::on_refused(const cluster::Envelope& envelope) {
+    if (envelope.command != session::relay_to_client) return;
+    const PlayerId id{envelope.subject};
+    const ConnectionEpoch connection{envelope.generation};
+    const auto* player = players_.find(id);
+    if (player == nullptr || !player->is_online() || player->connection() != connection) return;
+    cut_off(id, envelope.from, connection, "the gateway is not reachable right now");
+}
+
 }  // namespace gs::game

@@ -97,6 +97,11 @@ Gateway::Gateway(RoleContext& context)
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
         client == nullptr ? counters_.gone.add() : client->send_frames(envelope.body);
     });
+    bus_.on_refused([this](const cluster::Envelope& envelope) {
+        if (envelope.command != session::relay_from_client) return;
+        auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
+        if (client != nullptr) client->close_unreachable();
+    });
     bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
     bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });

@@ -83,10 +83,21 @@ void Bus::run(Batch& batch) {
             dispatch(item.envelope);
         } else if (group_.carrier == nullptr || !group_.carrier->carry(item.envelope)) {
             undeliverable_.add();
-            if (item.envelope.kind == Envelope::Kind::call) {
-                reply_error(item.envelope, {Code::unavailable, "{} is not reachable", item.envelope.to});
-            }
+            refuse(item.envelope);
         }
+    }
+}
+
+void Bus::refuse(const Envelope& envelope) {
+    if (envelope.kind == Envelope::Kind::call) {
+        reply_error(envelope, {Code::unavailable, "{} is not reachable", envelope.to});
+    } else if (envelope.kind == Envelope::Kind::note) {
+        auto back = envelope;
+        std::swap(back.from, back.to);
+        back.kind = Envelope::Kind::refused;
+        back.body = {};
+        back.object = nullptr;
+        post(back);
     }
 }
 
@@ -109,6 +120,11 @@ void Bus::dispatch(const Envelope& envelope) {
     if (envelope.kind == Envelope::Kind::error) {
         auto body = msgpack::decode<wire::ErrorBody>(envelope.body);
         end_call(envelope.call_id, body ? Error::verbatim(body->code, std::move(body->message)) : body.error());
+        return;
+    }
+    if (envelope.kind == Envelope::Kind::refused) {
+        const auto& told = refused_handlers_[static_cast<std::size_t>(envelope.to.role)];
+        if (told) told(envelope);
         return;
     }
     auto& table = handlers_[static_cast<std::size_t>(envelope.to.role)];

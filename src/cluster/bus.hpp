@@ -83,6 +83,9 @@ public:
     [[nodiscard]] const BusGroup& group() const { return group_; }
 
     void set_handler(Role role, Command command, Handler handler);
+    void set_refused_handler(Role role, Handler handler) {
+        refused_handlers_[static_cast<std::size_t>(role)] = std::move(handler);
+    }
     void watch(OnChange on_change) { watchers_.push_back(std::move(on_change)); }
     [[nodiscard]] const std::vector<Instance>& instances() const { return instances_; }
     [[nodiscard]] const Instance* find(RoleAddress address) const;
@@ -121,6 +124,7 @@ private:
     void end_of_turn() override;
     void dispatch(const Envelope& envelope);
     void run(Batch& batch);
+    void refuse(const Envelope& envelope);
     void fail_calls_to(const RoleAddress& address);
 
     BusGroup& group_;
@@ -129,6 +133,7 @@ private:
     std::vector<Batch> out_;  // by loop
     Batch running_;
     std::array<std::vector<Handler>, role_count> handlers_;
+    std::array<Handler, role_count> refused_handlers_;
     std::unordered_map<std::uint64_t, Pending> pending_;
     std::uint64_t next_call_ = 1;
     std::vector<Instance> instances_;
@@ -154,6 +159,10 @@ public:
     void on(Function function);
     /// The body as it came, for messages that are passed on unopened.
     void on_raw(Command command, Bus::Handler handler) { bus_.set_handler(self_, command, std::move(handler)); }
+
+    /// For notes that were sent, and that the link to another node did not take after all: a role on a loop that is not
+    /// home to the links learns it here, not from send(). `from` is who did not get it; the body is gone.
+    void on_refused(Bus::Handler handler) { bus_.set_refused_handler(self_, std::move(handler)); }
 
     template <Call T>
     [[nodiscard]] runtime::Future<Result<ReplyOf<T>>> call(RoleAddress to, T request,

@@ -290,6 +290,40 @@ TEST_CASE("watchers are told of an instance that is lost whether or not it was r
     CHECK(heard.size() == 1);
 }
 
+TEST_CASE("a note that the link refuses comes back to the loop of its sender", "[cluster][CLU-11]") {
+    struct FullCarrier final : Carrier {
+        bool carry(const Envelope& envelope) override { return envelope.generation != 9; }
+        void announce(const Announcement& /*announcement*/) override {}
+    } carrier;
+    runtime::VirtualTime time;
+    runtime::VirtualLoop home{time, "home"};
+    runtime::VirtualLoop other{time, "other"};
+    Metrics metrics;
+    BusGroup group;
+    group.self = Incarnation{7};
+    group.carrier = &carrier;
+    Bus home_bus{group, home, 0, metrics};
+    Bus other_bus{group, other, 1, metrics};
+    group.buses = {&home_bus, &other_bus};
+    group.has_role[static_cast<std::size_t>(Role::game)] = true;
+    group.loop_of_role[static_cast<std::size_t>(Role::game)] = 1;
+    RoleBus game{other_bus, Role::game};
+    std::vector<Envelope> refused;
+    game.on_refused([&](const Envelope& envelope) { refused.push_back(envelope); });
+    const RoleAddress gateway{Incarnation{8}, Role::gateway};
+    for (auto* bus : group.buses) bus->instance_changed({gateway, "far", {Role::gateway, true, 0, {}}}, true);
+
+    CHECK(game.send(gateway, Told{1}, 100, 8));
+    CHECK(game.send(gateway, Told{2}, 101, 9));
+    CHECK(game.send(gateway, Told{3}, 102, 8));
+    time.settle();
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].from == gateway);
+    CHECK(refused[0].command == command_of<Told>);
+    CHECK(refused[0].subject == 101);
+    CHECK(refused[0].generation == 9);
+}
+
 TEST_CASE("roles on two threads call each other and keep the order of a pair", "[cluster][CLU-11][NET-15]") {
     constexpr std::uint32_t notes = 20'000;
     runtime::EpollLoop home{"home", 1};

@@ -20,7 +20,13 @@ struct LocalBodyOf final : LocalBody {
 };
 
 struct Envelope {
-    enum class Kind : std::uint8_t { call = 0, reply = 1, error = 2, note = 3 };
+    enum class Kind : std::uint8_t {
+        call = 0,
+        reply = 1,
+        error = 2,
+        note = 3,
+        refused = 4,  ///< inside a process: a note comes back without its body, since the link could not take it
+    };
 
     RoleAddress from, to;
     Kind kind = Kind::note;

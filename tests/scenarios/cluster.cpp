@@ -77,6 +77,11 @@ void TestCluster::start(const std::string& name) {
     }
     app::NodeWorld world;
     world.loops = {&running->loop};
+    while (world.loops.size() < plan_[index_of(name)].loops) {
+        running->more_loops.push_back(
+            std::make_unique<runtime::VirtualLoop>(time_, fmt::format("{}-{}", name, world.loops.size())));
+        world.loops.push_back(running->more_loops.back().get());
+    }
     world.transport = &network_;
     world.pool = &pool_;
     world.incarnation = ++incarnations_;

@@ -31,6 +31,7 @@ using namespace std::chrono_literals;
 struct NodePlan {
     std::string name;
     std::set<Role> roles;
+    std::size_t loops = 1;  ///< its roles take turns at them; the first one is home to the links
 };
 
 class TestCluster {
@@ -96,6 +97,7 @@ private:
     struct Running {
         SettingsTree tree;
         runtime::VirtualLoop loop;
+        std::vector<std::unique_ptr<runtime::VirtualLoop>> more_loops;
         std::unique_ptr<app::Node> node;
         std::optional<Error> failure;
         Running(runtime::VirtualTime& time, const std::string& name) : loop{time, name} {}

@@ -329,3 +329,46 @@ TEST_CASE("what a gateway refuses has its place in the session as well", "[sessi
     CHECK(anna.number() == 2);
     CHECK(anna.request(echo::Echo{"and on"}).value().text == "and on");
 }
+
+// The link is full for as long as one turn, in which it was given more than 8 MiB.
+TEST_CASE("what a full link refuses to a role on another loop costs the connection and no message",
+          "[sessions][SES-02][CLU-11]") {
+    const std::string long_text(15'000, 'x');
+    SECTION("a request") {
+        TestCluster world{
+            {{"front", {Role::center, Role::gateway}, 2}, {"back", {Role::game, Role::login, Role::storage}}}};
+        world.add_module(trial_module);
+        world.set("gateway.messages_per_second_max", std::int64_t{0});
+        world.set("game.resume_seconds", std::int64_t{60});
+        world.start();
+        TestClient flood{world, "front"};
+        TestClient bert{world, "front"};
+        flood.enter(player(1)).value();
+        bert.enter(player(2)).value();
+        for (int count = 0; count < 600; ++count) flood.send(echo::Echo{long_text});
+        bert.send(Deposit{5, false});
+        REQUIRE(bert.wait_closed(3s));
+        CHECK(bert.goodbye()->code == Code::unavailable);
+        CHECK(bert.goodbye()->reconnect);
+        TestClient again{world, "front"};
+        CHECK(again.resume(bert).value().state == SessionState::resumed);
+        again.send_again(Deposit{5, false}, 1);
+        CHECK(again.answer<Deposit>(1).value().gold == 5);
+    }
+    SECTION("a reply") {
+        World world{{{"back", {Role::center, Role::game, Role::login, Role::storage}, 2}, {"front", {Role::gateway}}}};
+        TestClient flood{world, "front"};
+        TestClient bert{world, "front"};
+        flood.enter(player(1)).value();
+        bert.enter(player(2)).value();
+        flood.send(TellPlayers{std::vector<PlayerId>(700, player(1)), long_text});
+        const auto id = bert.send(echo::Echo{"hello"});
+        REQUIRE(bert.wait_closed(3s));
+        CHECK_FALSE(bert.has_answer(id));
+        CHECK(bert.goodbye()->code == Code::unavailable);
+        CHECK(bert.goodbye()->reconnect);
+        TestClient again{world, "front"};
+        CHECK(again.resume(bert).value().state == SessionState::resumed);
+        CHECK(again.answer<echo::Echo>(id).value().text == "hello");
+    }
+}
