@@ -1,4 +1,4 @@
-# How the parts of this project are declared: gs_library, gs_role, gs_module.
+# How the parts of this project are declared: gs_library, gs_role, gs_module, gs_simulation.
 
 # What every target gets: the include folders and the vocabulary libraries.
 add_library(gs_common INTERFACE)
@@ -26,7 +26,7 @@ function(gs_find_sources folder sources)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS ${folder}/*.cpp)
   set(tests ${found})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
-  list(FILTER found EXCLUDE REGEX "(_test|_fuzz)\\.cpp$")
+  list(FILTER found EXCLUDE REGEX "(_test|_fuzz|_sim)\\.cpp$")
   set_property(GLOBAL APPEND PROPERTY GS_TEST_SOURCES ${tests})
   set(${sources} ${found} PARENT_SCOPE)
 endfunction()
@@ -80,6 +80,18 @@ endfunction()
 
 function(gs_module name)
   gs_add_part(module ${name})
+endfunction()
+
+# The program <name>_sim: the *_sim.cpp of the calling folder, a workload for the simulator, and its main().
+function(gs_simulation name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_sim.cpp)
+  add_executable(${name}_sim ${found})
+  target_link_libraries(${name}_sim PRIVATE gs_sim_kit)
+  set_target_properties(${name}_sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  gs_use_pch(${name}_sim)
 endfunction()
 
 # Adds every folder below the calling one that has a CMakeLists.txt.

@@ -14,18 +14,22 @@ struct ShowBalance {
 };
 
 /// To a player who plays now. Code::conflict when there is not enough, or when the other changed meanwhile; Code::busy
-/// when the other one does something else: nothing was done then.
+/// when the other one does something else: nothing was done then. A deal is a name that the client chooses, unlike any
+/// other: the same one again gives nothing and is no error, so that who was not told how it ended can ask again, in
+/// this session or a later one. Without one each Give is another one.
 struct Give {
     gs::PlayerId to{};
     std::uint64_t gold = 0;
-    FIELDS(to, gold)
+    std::string deal{};
+    FIELDS(to, gold, deal)
 };
 /// To whom gold was given.
 struct Given {
     gs::PlayerId from{};
     std::uint64_t gold = 0;
     std::uint64_t balance = 0;
-    FIELDS(from, gold, balance)
+    std::string deal{};
+    FIELDS(from, gold, balance, deal)
 };
 
 /// What a provider of payments says was paid. The same payment again gives nothing and is no error; one that another
@@ -40,7 +44,8 @@ struct Redeem {
 struct Receive {
     gs::PlayerId from{};
     std::uint64_t gold = 0;
-    FIELDS(from, gold)
+    std::string deal{};
+    FIELDS(from, gold, deal)
 };
 
 GS_REQUEST(1300, ShowBalance, Balance)

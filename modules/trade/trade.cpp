@@ -34,11 +34,20 @@ public:
     }
 
 private:
+    static constexpr std::size_t name_bytes_max = 100;
+
     Balance show(Player& player, const ShowBalance& /*request*/) { return {player.get<Purse>().gold}; }
 
     gs::Task<Balance> give(Player& player, Give request) {
-        auto& purse = player.edit<Purse>();
         if (request.gold == 0) throw Error{Code::invalid, "give at least one piece of gold"};
+        if (request.deal.size() > name_bytes_max) {
+            throw Error{Code::invalid, "the name of a deal has at most {} bytes", name_bytes_max};
+        }
+        if (!request.deal.empty()) {
+            const bool is_new = co_await context_.claim(player, "deal", request.deal);
+            if (!is_new) co_return Balance{player.get<Purse>().gold};
+        }
+        auto& purse = player.edit<Purse>();
         if (purse.gold < request.gold) {
             throw Error{Code::conflict, "{} gold are not enough to give {}", purse.gold, request.gold};
         }
@@ -46,6 +55,7 @@ private:
         Receive part;
         part.from = player.id();
         part.gold = request.gold;
+        part.deal = request.deal;
         co_await context_.together(request.to, part);
         co_return Balance{player.get<Purse>().gold};
     }
@@ -53,14 +63,14 @@ private:
     gs::Done receive(Player& player, const Receive& part) {
         auto& purse = player.edit<Purse>();
         purse.gold += part.gold;
-        context_.push(player.id(), Given{part.from, part.gold, purse.gold});
+        context_.push(player.id(), Given{part.from, part.gold, purse.gold, part.deal});
         return {};
     }
 
     gs::Task<Balance> redeem(Player& player, Redeem request) {
         if (!test_payments_) throw Error{Code::forbidden, "this server takes no payments from clients"};
-        if (request.payment.empty() || request.payment.size() > 100) {
-            throw Error{Code::invalid, "the name of a payment has 1 to 100 bytes"};
+        if (request.payment.empty() || request.payment.size() > name_bytes_max) {
+            throw Error{Code::invalid, "the name of a payment has 1 to {} bytes", name_bytes_max};
         }
         const bool is_new = co_await context_.claim(player, "payment", request.payment);
         if (is_new) player.edit<Purse>().gold += request.gold;

@@ -33,6 +33,9 @@ private:
     void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
     void detach(const session::Detached& note, RoleAddress from);
     void unload(const session::Unloaded& note, RoleAddress from);
+    Done move_player(const session::MovePlayer& request, RoleAddress from);
+    void count_more(RoleAddress game);
+    void count_less(RoleAddress game);
     void relay_to_player(const cluster::Envelope& envelope);
     void on_instance(const cluster::Instance& instance, bool up);
     runtime::Task<> learn(RoleAddress from);

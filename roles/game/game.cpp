@@ -31,6 +31,7 @@ Game::Game(RoleContext& context)
                 persistence_,
                 {[this](Player& player) { drop_fenced(player); }, [this](Player& player) { drop(player); }}},
       players_gauge_{metrics_.gauge("gameserver_game_players", "players in the game roles of this node")},
+      handed_over_{metrics_.counter("gameserver_handed_over_total", "players given to another game role")},
       gone_{metrics_.counter("gameserver_game_gone_total", "messages for players or connections that are gone")},
       refused_busy_{metrics_.counter("gameserver_game_busy_total", "requests refused: too many of that player wait")},
       failed_{metrics_.counter("gameserver_game_failed_total", "requests that ended with an error reply")},
@@ -49,9 +50,12 @@ Game::Game(RoleContext& context)
     bus_.on_refused([this](const cluster::Envelope& envelope) { on_refused(envelope); });
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
-    bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) {
-        const PlayerId player{envelope.subject};
-        players_.find(player) == nullptr ? gone_.add() : push_to(player, envelope.body);
+    bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { deliver(envelope); });
+    bus_.on<session::Drain>([this](const cluster::Envelope&, const session::Drain& request) { return drain(request); });
+    bus_.on<session::TakeOver>(
+        [this](RoleAddress from, session::TakeOver request) { return take_over(from, request); });
+    bus_.on<session::HandedOver>([this](const cluster::Envelope& envelope, const session::HandedOver& note) {
+        on_handed_over(envelope.from, note);
     });
     bus_.on<session::LeaveGame>([this](const cluster::Envelope&, const session::LeaveGame& note) {
         on_leave(note.player, note.epoch, note.for_good);
@@ -59,12 +63,16 @@ Game::Game(RoleContext& context)
     bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) {
         session::HeldPlayers held;
         for (const auto id : players_.ids()) {
+            if (forwards_.contains(id)) continue;  // another game holds it
             auto* player = players_.find(id);
             held.players.push_back({id, player->connection(), bus_.address(), {}, player->stream().session()});
         }
         return held;
     });
     bus_.watch([this](const cluster::Instance& instance, bool up) {
+        if (instance.address.role == Role::game && !up && bus_.bus().find(instance.address) == nullptr) {
+            lose_game(instance.address);
+        }
         if (instance.address.role != Role::gateway || up) return;
         // One that is there and not ready has lost its center: its clients play on.
         if (bus_.bus().find(instance.address) != nullptr) return;
@@ -102,9 +110,11 @@ Task<> Game::start() {
     report();
     timers_.every("save", save_tick, [this] {
         end_stale_sessions();
+        end_stale_arrivals(arrival_patience);
         save_due();
     });
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
+    timers_.every("drain", drain_tick, [this] { drain_more(); });
 }
 
 Task<> Game::stop() {
@@ -112,10 +122,11 @@ Task<> Game::stop() {
     ready_ = false;
     timers_.cancel_all();
     bus_.announce(false, 0, {});
+    end_stale_arrivals({});
     for (const auto id : players_.ids()) {
         auto* player = players_.find(id);
         if (player == nullptr) continue;
-        player->set_moving();  // the client goes on in another game
+        player->set_moving(true);  // the client goes on in another game
         on_leave(id, player->connection(), true);
     }
     while (players_.size() > 0) co_await sleep(loop_, std::chrono::milliseconds{5});
@@ -124,7 +135,10 @@ Task<> Game::stop() {
 void Game::report() {
     for (const auto& [player, kick] : cut_off_) bus_.send(kick.first, kick.second);
     players_gauge_.set(static_cast<std::int64_t>(players_.size()));
-    bus_.announce(ready_, static_cast<std::uint32_t>(players_.size()), {});
+    bus_.announce(ready_ && !draining_, static_cast<std::uint32_t>(players_.size()), {});
+    given_.clear();
+    const auto now = loop_.now();
+    std::erase_if(forwards_, [&](const auto& forward) { return forward.second.until < now; });
 }
 
 // --- ModuleHost ------------------------------------------------------------------------------------------------------
@@ -135,21 +149,14 @@ Player* Game::find(PlayerId player) {
 }
 
 void Game::push_to(PlayerId id, BytesView message) {
+    const auto forward = forwards_.find(id);
     auto* player = players_.find(id);
-    if (player == nullptr) {
-        const auto center = bus_.any(Role::center);
-        if (center) bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
-        return;
-    }
-    const auto push = wire::parse_message(message);
-    if (!push.header.state) {
-        send_frame(*player, player->stream().add(push.header, push.body));
-    } else if (player->is_attached()) {
-        Buffer frame;
-        const auto begin = wire::begin_frame(frame);
-        frame.append(message);
-        wire::finish_frame(frame, begin);
-        send_frame(*player, frame);
+    if (forward != forwards_.end()) {
+        bus_.send_raw(forward->second.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+    } else if (player != nullptr) {
+        push_here(*player, bus_.address(), message);
+    } else if (const auto center = bus_.any(Role::center)) {
+        bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The game role: hosts player entities and runs the modules' handlers, one message of a player at a time.
 // The life of a message: on_client -> begin_message -> handler -> end_message -> (commit) -> release.
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +27,8 @@ struct GameSettings {
 class Game final : public Actor, public ModuleHost {
 public:
     static constexpr auto save_tick = std::chrono::milliseconds{500};
+    static constexpr auto arrival_patience = std::chrono::seconds{8};
+    static constexpr auto drain_tick = std::chrono::milliseconds{100};
 
     explicit Game(RoleContext& context);
 
@@ -86,23 +89,58 @@ private:
     // --- players
     Task<session::Entrance> enter(RoleAddress from, session::EnterGame request);
     Task<> load(Player& player);
+    void require_not_handed_over(const session::EnterGame& request) const;
+    [[nodiscard]] bool is_full_for(PlayerId player) const;
     /// What the client may resume, and what it has missed.
     session::Entrance take_up_session(Player& player, const session::EnterGame& request);
     void run_enter_hooks(Player& player);
+    void run_leave_hooks(Player& player);
     void run_hook(Player& player, const std::function<void(Player&)>& hook);
     void on_leave(PlayerId player, ConnectionEpoch epoch, bool for_good);
     void start_leaving(Player& player);
     Task<> leave(Player& player);
     void end_stale_sessions();
-    /// Saves what is unsaved; false when this role is not the owner any more. Inside a turn of the player.
-    Task<bool> save(Player& player, bool always);
-    Task<bool> save_last(Player& player);
-    Task<bool> save_confirmed(Player& player);
+    /// Makes this role the owner if it is not, and reads the player; true when it was the owner already. One that may
+    /// be old (this role was paused or cut off meanwhile) is checked in storage first.
+    Task<bool> own(Player& player, bool may_be_old);
+    /// Others see the player once what its enter hooks changed is durable. Errors: unavailable: not the owner any more.
+    Task<> settle(Player& player);
+    enum class Saved : std::uint8_t { yes, refused, fenced };
+    /// Saves what is unsaved, however long that takes. Inside a turn of the player.
+    Task<Saved> save(Player& player, bool always);
+    Task<Saved> save_last(Player& player);
+    Task<Saved> save_confirmed(Player& player);
     Task<> save_in_background(Player& player);
     void drop_fenced(Player& player);
+    /// Ends the turn of a player who is not played here (any more) and forgets them, unless somebody waits for a turn.
     void drop(Player& player);
     void report();
     void save_due();
+
+    // --- hand-over
+    session::Draining drain(const session::Drain& request);
+    void drain_more();
+    void hand_over_more();
+    Task<> hand_over(PlayerId player);
+    Task<> hand_over_held(Player& player, ConnectionEpoch connection, RoleAddress heir);
+    /// Its turn ends here: it goes on as if nothing had been.
+    void stay(Player& player, ConnectionEpoch connection);
+    Task<> end_hand_over(Player& player, ConnectionEpoch connection, RoleAddress heir);
+    Task<Result<Done>> move_at_center(session::MovePlayer request);
+    Task<> tell_center(session::MovePlayer request);
+    [[nodiscard]] std::optional<RoleAddress> choose_heir();
+    Task<Done> take_over(RoleAddress from, session::TakeOver request);
+    void on_handed_over(RoleAddress from, const session::HandedOver& note);
+    Task<> forget_copy(PlayerId player);
+    void lose_game(RoleAddress game);
+    /// Those whom the other game says nothing more of.
+    void end_stale_arrivals(runtime::Duration patience);
+    /// A push for a player: to where the player is.
+    void deliver(const cluster::Envelope& envelope);
+    void push_here(Player& player, RoleAddress from, BytesView message);
+    void number_push(Player& player, BytesView message);
+    /// What came for the player before it was here.
+    void push_early(Player& player);
 
     // --- ModuleHost
     void add_command(std::unique_ptr<CommandHandler> handler) override;
@@ -143,13 +181,36 @@ private:
     // When the last message ended, in which turn, and which delivery of the bus it was.
     runtime::Time ended_{};
     std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
-    bool ready_ = false, stopping_ = false;
+    bool ready_ = false, stopping_ = false, draining_ = false;
     std::uint32_t save_ticks_ = 0;
     std::set<PlayerId> save_late_;
     /// Gateways to tell again, each second, that a connection is over.
     std::map<PlayerId, std::pair<RoleAddress, session::Kick>> cut_off_;
 
+    std::deque<PlayerId> to_hand_over_;
+    std::set<PlayerId> handing_over_;
+    std::map<RoleAddress, std::uint32_t> given_;  // to each game, since it reported its load
+    struct Forward {
+        RoleAddress to;
+        runtime::Time until;
+    };
+    /// Players whom another game takes over, or has taken over: what others still send here goes there.
+    std::map<PlayerId, Forward> forwards_;
+    struct Arrival {
+        RoleAddress from;
+        runtime::Time since;
+        std::vector<Binary> pushes;  ///< of others than `from`: they wait until everything that came before has come
+        bool holds_turn = false;     ///< so does the player
+    };
+    std::map<PlayerId, Arrival> arriving_;
+    struct Early {
+        std::vector<Binary> pushes;
+        bool lost = false;  ///< there were too many
+    };
+    std::map<PlayerId, Early> early_;  // for players who are being loaded
+
     Gauge& players_gauge_;
+    Counter& handed_over_;
     Counter& gone_;
     Counter& refused_busy_;
     Counter& failed_;

@@ -188,10 +188,25 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
     player.set_held_reply(running.session == player.stream().session() ? &running.header : nullptr, *reply);
     auto change = turn.commit();
     player.set_held_reply(nullptr, {});
+    if (planted(PlantedBug::half_trade)) change.entities.resize(1);
     auto outcome = co_await persistence_.commit(std::move(change));
     if (!outcome) {
         fail_message(player, running, outcome.error());
         co_return;
+    }
+    if (*outcome == storage::Outcome::fenced && turn.has_partners()) {
+        // It may be the other one who is fenced, and that since the change was done.
+        std::optional<bool> done = false;
+        if (!planted(PlantedBug::refused_is_undone)) done = co_await partners_.was_done(player);
+        if (done && !*done) {
+            fail_message(player, running, {Code::conflict, "the other player is not there any more; try again"});
+            co_return;
+        }
+        if (done) {
+            outcome = storage::Outcome::dup;
+        } else {
+            turn.leave_partners();
+        }
     }
     switch (*outcome) {
         case storage::Outcome::ok:
@@ -201,12 +216,7 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
             fail_message(player, running, {Code::conflict, "it was taken by another player a moment ago"});
             co_return;
         case storage::Outcome::fenced:
-            // Of two it may be the other one; who is fenced alone learns it at the next save.
-            if (turn.has_partners()) {
-                fail_message(player, running, {Code::conflict, "the other player is not there any more; try again"});
-            } else {
-                drop_fenced(player);
-            }
+            drop_fenced(player);
             co_return;
     }
     turn.keep(true);

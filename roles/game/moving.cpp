@@ -9,8 +9,14 @@ constexpr std::uint64_t number_max = std::uint64_t{1} << 62U;
 
 Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request) {
     if (stopping_) throw Error{Code::unavailable, "this game server is stopping"};
-    if (players_.find(request.player) == nullptr &&
-        players_.size() >= static_cast<std::size_t>(settings_.players_max)) {
+    if (players_.find(request.player) == nullptr) {
+        require_not_handed_over(request);
+        if (draining_) {
+            bus_.publish(Role::center, session::Unloaded{request.player, request.epoch});  // who thought it was here
+            throw Error{Code::unavailable, "this game server takes no more players; try again"};
+        }
+    }
+    if (is_full_for(request.player)) {
         throw Error{Code::busy, "this game server is full ({} players)", settings_.players_max};
     }
     auto& player = players_.find_or_create(request.player);
@@ -21,29 +27,21 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     cut_off_.erase(request.player);
     co_await player.mailbox().turn();
     if (player.connection() != request.epoch || !player.is_online()) {
+        const bool is_newest = player.connection() == request.epoch;
         player.is_loaded() ? player.mailbox().done() : drop(player);
-        throw Error{Code::fenced, "the connection ended or a newer one came while player {} was loaded",
-                    request.player};
+        if (!is_newest) throw Error{Code::fenced, "a newer connection of player {} exists", request.player};
+        throw Error{Code::unavailable, "the connection ended while player {} was loaded", request.player};
     }
     session::Entrance entrance;
     Error failure{Code::ok, ""};
     try {
-        // Others see the player once what its enter hooks changed is durable.
-        // One who was elsewhere meanwhile (this game was paused or cut off) is old here: storage knows.
-        if (request.moves && player.is_loaded()) {
-            const bool still_owner = co_await save(player, true);
-            player.set_loaded(still_owner);
-        }
-        const bool was_here = player.is_loaded();
-        if (!was_here) co_await load(player);
+        require_not_handed_over(request);
+        forwards_.erase(request.player);
+        const bool was_here = co_await own(player, request.moves);
         entrance = take_up_session(player, request);
         if (!was_here || entrance.state != wire::SessionState::resumed) run_enter_hooks(player);
-        const bool owner = co_await save_confirmed(player);
-        if (!owner) {
-            player.set_loaded(false);
-            throw Error{Code::unavailable, "another game server took player {} over", player.id()};
-        }
-        player.set_loaded(true);
+        co_await settle(player);
+        push_early(player);
     } catch (const Error& error) {
         failure = error;
     } catch (const std::exception& error) {
@@ -53,6 +51,7 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     if (failure.code() != Code::ok) {
         if (player.connection() == request.epoch) player.disconnect(loop_.now());
         player.stream().hold(false);
+        early_.erase(request.player);
         // One who was here already is saved later, with all others whose client is gone.
         player.is_loaded() ? player.mailbox().done() : drop(player);
         throw Error{failure};
@@ -70,11 +69,42 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     co_return std::move(entrance);
 }
 
+Task<bool> Game::own(Player& player, bool may_be_old) {
+    if (may_be_old && player.is_loaded()) {
+        const auto saved = co_await save(player, true);
+        player.set_loaded(saved != Saved::fenced);
+    }
+    const bool was_here = player.is_loaded();
+    if (!was_here) co_await load(player);
+    co_return was_here;
+}
+
+Task<> Game::settle(Player& player) {
+    const auto saved = co_await save_confirmed(player);
+    player.set_loaded(saved != Saved::fenced);
+    if (saved == Saved::fenced) {
+        throw Error{Code::unavailable, "another game server took player {} over", player.id()};
+    }
+}
+
 Task<> Game::load(Player& player) {
     auto opened = co_await persistence_.open(player.key());
     auto stored = std::move(opened).value();
     player.restore_session(stored);
     player.load(std::move(stored), components_).value();
+    const auto early = early_.find(player.id());
+    if (early != early_.end() && early->second.lost) player.stream().tear();
+}
+
+/// The center sent the client here before it knew; the next time it will send it there.
+void Game::require_not_handed_over(const session::EnterGame& request) const {
+    if (!request.moves && forwards_.contains(request.player)) {
+        throw Error{Code::unavailable, "player {} has gone to another game server; connect again", request.player};
+    }
+}
+
+bool Game::is_full_for(PlayerId player) const {
+    return players_.find(player) == nullptr && players_.size() >= static_cast<std::size_t>(settings_.players_max);
 }
 
 session::Entrance Game::take_up_session(Player& player, const session::EnterGame& request) {
@@ -116,6 +146,17 @@ session::Entrance Game::take_up_session(Player& player, const session::EnterGame
 
 void Game::run_enter_hooks(Player& player) {
     for (const auto& hook : enter_hooks_) run_hook(player, hook);
+}
+
+void Game::run_leave_hooks(Player& player) {
+    for (const auto& hook : leave_hooks_) {
+        try {
+            run_hook(player, hook);
+        } catch (const std::exception& error) {
+            // Whatever a module does here, the player is saved.
+            log::error("a leave hook failed for player {}: {}", player.id(), error.what());
+        }
+    }
 }
 
 void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
@@ -166,16 +207,9 @@ Task<> Game::leave(Player& player) {
         drop(player);
         co_return;
     }
-    for (const auto& hook : leave_hooks_) {
-        try {
-            run_hook(player, hook);
-        } catch (const std::exception& error) {
-            // Whatever a module does here, the player is saved.
-            log::error("a leave hook failed for player {}: {}", player.id(), error.what());
-        }
-    }
-    const bool owner = co_await save_last(player);
-    if (!owner) {
+    run_leave_hooks(player);
+    const auto saved = co_await save_last(player);
+    if (saved == Saved::fenced) {
         drop_fenced(player);
         co_return;
     }
@@ -188,45 +222,46 @@ Task<> Game::leave(Player& player) {
 }
 
 /// With a note for whoever resumes the session: how to go on, or that it is over.
-Task<bool> Game::save_last(Player& player) {
+Task<Game::Saved> Game::save_last(Player& player) {
     auto& stream = player.stream();
     if (!player.is_moving()) {
         if (stream.session() != 0) stream.end();
         co_return co_await save(player, stream.session() != 0);
     }
     // What others push meanwhile must not stay behind.
-    for (std::uint64_t noted = 0; noted != stream.next();) {
+    auto saved = Saved::yes;
+    for (std::uint64_t noted = 0; noted != stream.next() && saved == Saved::yes;) {
         noted = stream.next();
         player.set_whole_mark(true);
-        const bool owner = co_await save(player, true);
-        if (!owner) co_return false;
+        saved = co_await save(player, true);
     }
-    co_return true;
+    player.set_whole_mark(false);
+    co_return saved;
 }
 
 /// Only when something waits that nobody may see before it is durable.
-Task<bool> Game::save_confirmed(Player& player) {
-    if (!player.unsaved_real_time()) co_return true;
+Task<Game::Saved> Game::save_confirmed(Player& player) {
+    if (!player.unsaved_real_time()) co_return Saved::yes;
     co_return co_await save(player, false);
 }
 
-Task<bool> Game::save(Player& player, bool always) {
-    if (!player.unsaved() && !always) co_return true;
+Task<Game::Saved> Game::save(Player& player, bool always) {
+    if (!player.unsaved() && !always) co_return Saved::yes;
     storage::Commit commit;
     commit.entities.push_back(player.next_write());
     auto outcome = co_await persistence_.commit(std::move(commit));
     if (!outcome) {
         log::error("player {} cannot be saved: {}", player.id(), outcome.error().message());
-        co_return true;
+        co_return Saved::refused;
     }
-    if (*outcome == storage::Outcome::fenced) co_return false;
+    if (*outcome == storage::Outcome::fenced) co_return Saved::fenced;
     player.write_done();
-    co_return true;
+    co_return Saved::yes;
 }
 
 Task<> Game::save_in_background(Player& player) {
-    const bool owner = co_await save(player, false);
-    if (!owner) {
+    const auto saved = co_await save(player, false);
+    if (saved == Saved::fenced) {
         drop_fenced(player);
         co_return;
     }
@@ -263,16 +298,17 @@ void Game::drop_fenced(Player& player) {
     drop(player);
 }
 
-/// Ends the turn of a player who is not played here (any more) and forgets them, unless somebody waits for a turn.
 void Game::drop(Player& player) {
     if (player.is_online() || player.mailbox().waiting() > 0) {
         player.mailbox().done();
         return;
     }
-    bus_.publish(Role::center, session::Unloaded{player.id(), player.connection()});
-    const auto id = player.id();
+    // One that was handed over is with another game role.
+    if (!forwards_.contains(player.id())) {
+        bus_.publish(Role::center, session::Unloaded{player.id(), player.connection()});
+    }
     // Whoever dropped the player may still stand on its frame.
-    loop_.post([this, id] {
+    loop_.post([this, id = player.id()] {
         auto* gone = players_.find(id);
         if (gone == nullptr) return;
         if (gone->mailbox().waiting() > 0) {  // entered again meanwhile
@@ -282,6 +318,8 @@ void Game::drop(Player& player) {
         players_.erase(id);
         save_late_.erase(id);
         cut_off_.erase(id);
+        early_.erase(id);
+        arriving_.erase(id);
         players_gauge_.set(static_cast<std::int64_t>(players_.size()));
     });
 }

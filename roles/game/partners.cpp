@@ -152,21 +152,27 @@ void Partners::decide(const Key& key, bool done) {
     end_turn(*player, done);
 }
 
-Task<> Partners::find_out(PlayerId id) {
-    auto& player = *players_.find(id);
+Task<std::optional<bool>> Partners::was_done(Player& player) {
     storage::Commit nothing;
     nothing.entities.push_back(player.next_write());
     nothing.entities.front().components.clear();
     nothing.entities.front().mark.clear();
     // Once: of a second one nobody could say whether it meets the first or the common change.
     auto outcome = co_await persistence_.commit(std::move(nothing), runtime::Duration::zero());
-    if (!outcome || *outcome == storage::Outcome::fenced) {
+    if (!outcome || *outcome == storage::Outcome::fenced) co_return std::nullopt;
+    const bool done = *outcome == storage::Outcome::dup;
+    if (!done) player.write_skipped();
+    co_return done;
+}
+
+Task<> Partners::find_out(PlayerId id) {
+    auto& player = *players_.find(id);
+    auto done = co_await was_done(player);
+    if (!done) {
         ends_.fenced(player);  // who enters next reads how it ended
         co_return;
     }
-    const bool done = *outcome == storage::Outcome::dup;
-    if (!done) player.write_skipped();
-    end_turn(player, done);
+    end_turn(player, *done);
 }
 
 /// The player is there: its turn is taken.

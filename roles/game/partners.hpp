@@ -6,6 +6,7 @@
 // Loop: the game's.
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "api/module.hpp"
@@ -29,6 +30,9 @@ public:
     void add(std::unique_ptr<PartHandler> part, const std::string& module);
     /// For the turn that runs now.
     Task<Binary> together(PlayerId other, Command part, Binary body);
+    /// How a common change of this player ended when storage's last word does not tell: it refuses a repeated write too,
+    /// once the other player has a new owner. No value: this role does not own the player any more, or cannot know.
+    Task<std::optional<bool>> was_done(Player& player);
 
 private:
     class Asking;

@@ -12,7 +12,7 @@ using session::Player;
 
 class Players {
 public:
-    [[nodiscard]] Player* find(PlayerId id) {
+    [[nodiscard]] Player* find(PlayerId id) const {
         const auto place = players_.find(id);
         return place == players_.end() ? nullptr : place.value().get();
     }

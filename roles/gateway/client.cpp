@@ -8,6 +8,7 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t entering_seconds_max = 12;
+constexpr auto held_max = std::chrono::seconds{10};
 
 /// 0 fills a place in the session, and is nothing else.
 bool is_for_modules(Command command) { return command == 0 || command >= first_module_command; }
@@ -32,8 +33,9 @@ void Client::attach(PlayerId player, const session::Attached& attached) {
 }
 
 std::size_t Client::on_bytes(BytesView bytes) {
-    gateway_.count().bytes_in.add(bytes.size());
     heard_ = gateway_.second();
+    if (is_held()) return 0;
+    gateway_.count().bytes_in.add(bytes.size());
     std::size_t taken = 0;
     while (state_ != State::closed) {
         const auto rest = bytes.subspan(taken);
@@ -179,6 +181,31 @@ void Client::play(const session::Attached& attached, const session::Entrance& en
     send_frames(std::exchange(early_, Buffer{}));
 }
 
+void Client::hold() {
+    if (!is_held()) held_since_ = gateway_.now();
+    held_ = Held::by_game;
+    connection_->set_reading(false);
+}
+
+void Client::release() {
+    if (!is_held()) return;
+    held_ = Held::no;
+    gateway_.count().held.observe(gateway_.now() - held_since_);
+    connection_->set_reading(true);
+}
+
+void Client::switch_to(const RoleAddress& game) {
+    game_ = game;
+    held_ = Held::switching;
+}
+
+void Client::go_on(const session::Entrance& entrance) {
+    held_ = Held::by_game;  // what comes is sent at once
+    send_frames(entrance.frames);
+    send_frames(std::exchange(early_, Buffer{}));
+    release();
+}
+
 Error Client::refusal(Command command) const {
     if (is_for_modules(command)) {
         return {Code::limited, "more than {} requests in a second", gateway_.settings().messages_per_second_max};
@@ -240,9 +267,9 @@ void Client::send_control(Command command, BytesView body) {
 
 void Client::send_frames(BytesView frames) {
     if (overflown_ || frames.empty()) return;
-    if (state_ == State::playing) {
+    if (state_ == State::playing && held_ != Held::switching) {
         send_now(frames);
-    } else if (state_ == State::entering) {
+    } else if (state_ == State::playing || state_ == State::entering) {
         early_.append(frames);
         if (early_.size() > gateway_.settings().queue_bytes_max) gateway_.end_later(*this, "it does not enter in time");
     }
@@ -361,6 +388,12 @@ void Client::tick(std::uint32_t second) {
         return;
     }
     if (state_ != State::playing) return;
+    if (is_held()) {
+        heard_ = second;  // nobody listens
+        if (gateway_.now() - held_since_ > held_max)
+            close(Code::unavailable, "moving to another game server took too long; connect again", true);
+        return;
+    }
     const auto silent = second - heard_;
     const auto heartbeat = static_cast<std::uint32_t>(limits.heartbeat.count());
     if (silent > 2 * heartbeat) {

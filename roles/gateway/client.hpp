@@ -39,6 +39,14 @@ public:
     void play(const session::Attached& attached, const session::Entrance& entrance);
     void refuse_enter(const Error& error);
 
+    // --- hand-over: while it is held nothing is read from the client, and so nothing is in flight to its game
+    void hold();
+    void release();
+    /// Its player is with another game, which lets it enter next.
+    void switch_to(const RoleAddress& game);
+    void go_on(const session::Entrance& entrance);
+    [[nodiscard]] bool is_held() const { return held_ != Held::no; }
+
     /// Before it has said anything.
     void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
     /// Whole frames, as they come from the game. Those that come before Entered is sent wait for it.
@@ -86,14 +94,17 @@ private:
     RoleAddress game_;
     std::uint64_t session_ = 0;
     std::array<std::uint8_t, 16> nonce_{};
-    Buffer early_;  // from the game, before Entered
+    Buffer early_;  // from the game, before it has let the client enter
     std::string address_;
     std::set<std::string> channels_;
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
+    enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;
+    Held held_ = Held::no;
     bool entered_ = false, overflown_ = false, left_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
+    runtime::Time held_since_{};
     std::uint32_t rtt_us_ = 0;
     std::uint32_t messages_this_second_ = 0, counted_second_ = 0;
 };

@@ -81,7 +81,9 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
           metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
       silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
       gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
-      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")} {
+      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")},
+      held{metrics.histogram("gameserver_client_held_seconds",
+                             "how long clients were not read while their player went to another game role")} {
 }
 
 Gateway::Gateway(RoleContext& context)
@@ -104,6 +106,13 @@ Gateway::Gateway(RoleContext& context)
     });
     bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
     bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
+    bus_.on<session::HoldClient>(
+        [this](const cluster::Envelope&, const session::HoldClient& request) { return hold_client(request); });
+    bus_.on<session::ReleaseClient>([this](const cluster::Envelope&, const session::ReleaseClient& note) {
+        if (auto* client = playing(note.player, note.epoch)) client->release();
+    });
+    bus_.on<session::SwitchClient>(
+        [this](const cluster::Envelope&, const session::SwitchClient& note) { switch_client(note); });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
     bus_.on<session::ChannelMember>(
         [this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
@@ -339,6 +348,40 @@ void Gateway::kick(const session::Kick& kick) {
     if (client != nullptr) client->close(kick.code, kick.reason, kick.reconnect);
 }
 
+Done Gateway::hold_client(const session::HoldClient& request) {
+    auto* client = playing(request.player, request.epoch);
+    if (client == nullptr || client->state() != Client::State::playing) {
+        throw Error{Code::not_found, "player {} has no such connection here", request.player};
+    }
+    client->hold();
+    return {};
+}
+
+void Gateway::switch_client(const session::SwitchClient& note) {
+    auto* client = playing(note.player, note.epoch);
+    if (client == nullptr) return;  // it resumes, or the game gives it up in time
+    client->switch_to(note.game);
+    session::EnterGame enter;
+    enter.player = note.player;
+    enter.epoch = note.epoch;
+    enter.session = client->session();
+    enter.resume = true;
+    enter.received = note.sent;
+    tasks_.spawn(enter_next_game(client->id(), enter), "enter the next game");
+}
+
+runtime::Task<> Gateway::enter_next_game(std::uint64_t client_id, session::EnterGame enter) {
+    auto entrance = co_await bus_.call(find(client_id)->game(), enter, enter_deadline);
+    auto* client = find(client_id);
+    if (client == nullptr) co_return;  // ended() told everyone
+    if (!entrance || entrance->state != wire::SessionState::resumed) {
+        // It resumes, and is told what it has missed.
+        client->close(Code::unavailable, "the game server of this player was lost; connect again", true);
+        co_return;
+    }
+    client->go_on(*entrance);
+}
+
 void Gateway::channel_member(const session::ChannelMember& note) {
     const auto place = players_.find(note.player);
     if (!note.member) {
@@ -381,7 +424,8 @@ void Gateway::to_all(BytesView message) {
 }
 
 void Gateway::on_instance(const cluster::Instance& instance, bool up) {
-    if (!up && instance.address.role == Role::game) {
+    // One that is there and not ready stops or is drained: it tells its clients itself.
+    if (!up && instance.address.role == Role::game && bus_.bus().find(instance.address) == nullptr) {
         std::vector<std::uint64_t> lost;
         for (const auto& [player, client] : players_) {
             if (client->game() == instance.address) lost.push_back(client->id());

@@ -31,7 +31,7 @@ struct GatewayCounters {
     Counter &rejected_hello, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token, &rejected_command;
     Counter &rejected_rate, &rejected_timeout, &rejected_full;
     Counter &slow_readers, &silent, &gone;
-    Histogram& rtt;
+    Histogram &rtt, &held;
 };
 
 class Gateway final : public Actor {
@@ -46,6 +46,7 @@ public:
     [[nodiscard]] GatewayCounters& count() { return counters_; }
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
+    [[nodiscard]] runtime::Time now() const { return loop_.now(); }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     void enter(Client& client, wire::Enter claim);
@@ -65,6 +66,9 @@ private:
     [[nodiscard]] Client* find(std::uint64_t client_id);
     [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
     void kick(const session::Kick& kick);
+    Done hold_client(const session::HoldClient& request);
+    void switch_client(const session::SwitchClient& note);
+    runtime::Task<> enter_next_game(std::uint64_t client_id, session::EnterGame enter);
     void channel_member(const session::ChannelMember& note);
     void to_channel(const cluster::Envelope& envelope);
     void to_all(BytesView message);

@@ -1,5 +1,7 @@
 #include "api/module.hpp"
 
+#include "base/planted.hpp"
+
 namespace gs {
 
 namespace {
@@ -13,7 +15,7 @@ Task<bool> ModuleContext::claim(Player& player, std::string space, std::string k
     if (turn == nullptr) throw Error{Code::internal, "a claim of \"{}\" was made outside of a turn", key};
     const auto owner = owner_text(player);
     auto record = co_await host_.read_record(space, key);
-    if (record.version != 0 && record.data == owner) co_return false;
+    if (record.version != 0 && record.data == owner) co_return planted(PlantedBug::credit_twice);
     if (record.version != 0) throw Error{Code::conflict, "\"{}\" is taken", key};
     turn->write_record({std::move(space), std::move(key), 0, owner});
     co_return true;

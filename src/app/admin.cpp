@@ -1,5 +1,6 @@
 #include "app/admin.hpp"
 
+#include "api/json.hpp"
 #include "transport/transport.hpp"
 
 namespace gs::app {
@@ -40,10 +41,50 @@ Result<void> Admin::start(const std::string& address) {
         const auto why_not = node_.not_ready_because();
         exchange->reply(why_not.empty() ? text(200, "ready\n") : text(503, why_not + "\n"));
     });
+    server_->route("POST", "/v1/drain", on_home, [this](std::shared_ptr<http::HttpExchange> exchange) {
+        // A page in a browser cannot send this without being asked first.
+        if (!exchange->request().header("Content-Type").starts_with("application/json")) {
+            throw Error{Code::invalid, "send JSON, with Content-Type: application/json"};
+        }
+        auto request = from_json<DrainRequest>(exchange->request().body).value();
+        tasks_.spawn(drain(std::move(exchange), std::move(request)), "drain");
+    });
     const auto started = server_->start();
     if (!started) return Error{started.error().code(), "admin.address: {}", started.error().message()};
     address_ = fmt::format("{}:{}", parts->host, server_->port());
     return {};
+}
+
+void Admin::stop() {
+    server_.reset();
+    tasks_.cancel();
+}
+
+runtime::Task<> Admin::drain(std::shared_ptr<http::HttpExchange> exchange, DrainRequest request) {
+    std::optional<RoleAddress> game;
+    std::string others;
+    for (const auto& instance : node_.home_bus().instances()) {
+        if (instance.address.role != Role::game) continue;
+        if (instance.node == request.node) game = instance.address;
+        others += fmt::format("{}{}", others.empty() ? "" : ", ", instance.node);
+    }
+    if (!game) {
+        exchange->reply(http::json_error(
+            Code::not_found, fmt::format("no node \"{}\" with a game role is connected; there {}", request.node,
+                                         others.empty() ? "is none" : "are: " + others)));
+        co_return;
+    }
+    session::Drain order;
+    order.on = request.on;
+    order.only_ask = request.only_ask;
+    auto state = co_await node_.operators_bus().call(*game, order);
+    if (!state) {
+        exchange->reply(http::json_error(state.error().code(), state.error().message()));
+        co_return;
+    }
+    http::HttpResponse response;
+    response.body = to_json(*state);
+    exchange->reply(std::move(response));
 }
 
 }  // namespace gs::app

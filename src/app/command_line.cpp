@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "api/registry.hpp"
+#include "app/operate.hpp"
 #include "app/run.hpp"
 #include "app/up.hpp"
 #include "client/bots/bots.hpp"
@@ -23,6 +24,8 @@ struct Flags {
     std::string key_directory = ".";
     double seconds = 20;
     bots::BotOptions bots;
+    AdminOptions admin;
+    std::int64_t admin_patience = 60;
 };
 
 void add_config_flags(CLI::App& app, Flags& flags) {
@@ -42,6 +45,12 @@ RunOptions run_options(const Flags& flags, const std::string& version) {
     options.overrides = {flags.roles, flags.node, flags.data_directory, flags.development || flags.config.empty()};
     options.version = version;
     return options;
+}
+
+void add_admin_flags(CLI::App& app, Flags& flags) {
+    app.add_option("node", flags.admin.node, "the name of the node")->required();
+    app.add_option("--config", flags.config, "the cluster file, which says where the node's admin endpoint is");
+    app.add_option("--at", flags.admin.at, "or the admin endpoint of any node of the cluster: host:port");
 }
 
 void print_list() {
@@ -102,6 +111,15 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     up->add_flag("--dev", flags.development, "development mode");
     auto* bot = app.add_subcommand("bots", "play many clients against a server, check what they receive, and report");
     add_bot_flags(*bot, flags);
+    auto* admin = app.add_subcommand("admin", "tell a running cluster what to do");
+    admin->require_subcommand(1);
+    auto* drain = admin->add_subcommand("drain", "move all players of a game node to the others while they play on");
+    add_admin_flags(*drain, flags);
+    drain->add_option("--seconds", flags.admin_patience, "how long to wait until it is empty")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
+    auto* undrain = admin->add_subcommand("undrain", "let a drained game node take players again");
+    add_admin_flags(*undrain, flags);
 
     try {
         app.parse(argument_count, arguments);
@@ -126,6 +144,10 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
         if (!flags.data_directory.empty()) forwarded.insert(forwarded.end(), {"--data-dir", flags.data_directory});
         if (flags.development) forwarded.emplace_back("--dev");
         return run_cluster(options, forwarded);
+    }
+    if (admin->parsed()) {
+        flags.admin.patience = std::chrono::seconds{flags.admin_patience};
+        return drain_node(options, flags.admin, drain->parsed());
     }
     return run_node(options);
 }

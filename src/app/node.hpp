@@ -49,6 +49,8 @@ public:
     [[nodiscard]] std::string endpoint(Role role) const;
     [[nodiscard]] bool is_alive(runtime::Time now) const;
     [[nodiscard]] cluster::Bus& home_bus() { return *buses_.front(); }
+    /// To ask roles in the name of this node. Loop: home.
+    [[nodiscard]] cluster::RoleBus operators_bus() { return {home_bus(), roles_.front()->role}; }
 
 private:
     struct Running {

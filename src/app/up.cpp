@@ -42,6 +42,7 @@ struct Child {
     std::string partial;
     Clock::time_point started, start_at;
     std::chrono::milliseconds backoff = restart_first;
+    bool given_up = false;  ///< it said that its use or config is wrong, which a new start does not mend
 };
 
 class Cluster {
@@ -49,7 +50,7 @@ public:
     Cluster(const std::vector<NodeRow>& rows, std::vector<std::string> arguments) : arguments_{std::move(arguments)} {
         for (const auto& row : rows) {
             width_ = std::max(width_, row.name.size());
-            children_.push_back({row, -1, -1, {}, {}, Clock::now(), restart_first});
+            children_.push_back({row, -1, -1, {}, {}, Clock::now(), restart_first, false});
         }
         sigset_t wanted;
         sigemptyset(&wanted);
@@ -66,13 +67,15 @@ public:
             wait();
             reap();
             if (stop_rank_ && next_stop_step()) return failed_ ? exit_failed : exit_stopped;
+            if (std::all_of(children_.begin(), children_.end(), [](const Child& child) { return child.given_up; }))
+                return exit_wrong_use;
         }
     }
 
 private:
     void start_due() {
         for (auto& child : children_) {
-            if (child.pid < 0 && Clock::now() >= child.start_at) start(child);
+            if (child.pid < 0 && !child.given_up && Clock::now() >= child.start_at) start(child);
         }
     }
 
@@ -165,6 +168,11 @@ private:
                 const bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
                 failed_ = failed_ || !clean;
                 say(child, clean ? "stopped" : "stopped, but not cleanly");
+                continue;
+            }
+            if (WIFEXITED(status) && WEXITSTATUS(status) == exit_wrong_use) {
+                child.given_up = failed_ = true;
+                say(child, "ended with code 2 (wrong use or config, see above); it is not started again");
                 continue;
             }
             if (Clock::now() - child.started > lived_long) child.backoff = restart_first;

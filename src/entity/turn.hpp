@@ -36,6 +36,8 @@ public:
     void add_partner(storage::Commit change, std::function<void(bool done)> decide) {
         partners_.push_back({std::move(change), std::move(decide)});
     }
+    /// Nobody here knows how it ended: they are told nothing, and find out.
+    void leave_partners() { partners_.clear(); }
     [[nodiscard]] bool has_partners() const { return !partners_.empty(); }
     [[nodiscard]] bool has_partner(const EntityKey& key) const {
         return std::any_of(partners_.begin(), partners_.end(),

@@ -105,6 +105,65 @@ struct ListPlayers {
     FIELDS()
 };
 
+// --- hand-over: a game that is drained gives its players to others while their clients play on ------------------------
+// hold the client -> save everything -> the other game opens the player (it is the owner now) -> the center sends there
+// what is for the player -> the gateway goes on with that game. Whatever fails on the way: who has the higher owner
+// epoch plays on, and a client that was held too long resumes its session.
+/// Game to gateway: read no more of that client for now. All that it has sent is on its way before the answer.
+/// Errors: not_found: that connection does not play (any more).
+struct HoldClient {
+    PlayerId player{};
+    ConnectionEpoch epoch{};
+    FIELDS(player, epoch)
+};
+/// Game to gateway: the player stays after all; read on.
+struct ReleaseClient {
+    PlayerId player{};
+    ConnectionEpoch epoch{};
+    FIELDS(player, epoch)
+};
+/// Game to gateway: another game holds the player now; enter there and read on. This game has sent its last frame.
+struct SwitchClient {
+    PlayerId player{};
+    ConnectionEpoch epoch{};
+    RoleAddress game;
+    std::uint64_t sent = 0;  ///< the number of that frame
+    FIELDS(player, epoch, game, sent)
+};
+/// Game to game: the player is yours; all of it is in storage. What this one forwards from now on comes before what
+/// others send the player, until HandedOver. Errors: unavailable, busy: it takes no players.
+struct TakeOver {
+    PlayerId player{};
+    bool online = false;  ///< its client is going to enter in a moment
+    FIELDS(player, online)
+};
+struct HandedOver {
+    PlayerId player{};
+    bool done = false;  ///< not done: forget the player
+    FIELDS(player, done)
+};
+/// Game to center: another game holds this player of mine, whatever connection it has by now. Errors: fenced: the
+/// center has placed it elsewhere.
+struct MovePlayer {
+    PlayerId player{};
+    ConnectionEpoch epoch{};
+    RoleAddress game;
+    FIELDS(player, epoch, game)
+};
+/// To a game: give all players to the other games and take no new ones; or take players again. Asked again, it says how
+/// far it is. Errors: unavailable: there is no other game.
+struct Draining {
+    bool on = false;
+    std::uint64_t players = 0;      ///< still here
+    std::uint64_t handed_over = 0;  ///< since the game began
+    FIELDS(on, players, handed_over)
+};
+struct Drain {
+    bool on = true;
+    bool only_ask = false;
+    FIELDS(on, only_ask)
+};
+
 // --- two players in one transaction ------------------------------------------------------------------------------------
 /// Game to the game of another player: what that player does together with one of ours. That player's turn stays taken
 /// until Decide, or until storage says how it ended.
@@ -197,5 +256,12 @@ GS_CALL(121, ChannelLeave, Done)
 GS_CALL(122, ChannelAppend, ChannelAppended)
 GS_NOTE(123, ChannelMember)
 GS_NOTE(124, ChannelsLeft)
+GS_CALL(125, HoldClient, Done)
+GS_NOTE(126, ReleaseClient)
+GS_NOTE(127, SwitchClient)
+GS_CALL(128, TakeOver, Done)
+GS_NOTE(129, HandedOver)
+GS_CALL(130, MovePlayer, Done)
+GS_CALL(131, Drain, Draining)
 
 }  // namespace gs::session

@@ -35,9 +35,9 @@ public:
     }
     /// The client has what it missed and is sent everything at once.
     [[nodiscard]] bool is_attached() const { return attached_; }
-    void disconnect(runtime::Time now) {
+    void disconnect(runtime::Time since) {
         online_ = attached_ = false;
-        offline_since_ = now;
+        offline_since_ = since;
     }
     [[nodiscard]] runtime::Time offline_since() const { return offline_since_; }
     [[nodiscard]] Stream& stream() { return stream_; }
@@ -51,7 +51,7 @@ public:
     [[nodiscard]] bool is_leaving() const { return leaving_; }
     void set_leaving(bool leaving) { leaving_ = leaving; }
     /// The client is to go on in another game role.
-    void set_moving() { moving_ = true; }
+    void set_moving(bool moving) { moving_ = moving; }
     [[nodiscard]] bool is_moving() const { return moving_; }
     /// The next write notes the whole stream. Nothing may be running or waiting.
     void set_whole_mark(bool whole) { whole_mark_ = whole; }

@@ -81,7 +81,9 @@ public:
     /// Nobody may resume it any more; the mark says so.
     void end() { over_ = true; }
     [[nodiscard]] bool is_over() const { return over_; }
-    /// Restored from a mark that was not whole: pushes may be lost.
+    /// Pushes are lost that were never numbered: the client is told of a gap when it resumes.
+    void tear() { torn_ = true; }
+    /// Restored from a mark that was not whole, or torn: pushes may be lost.
     [[nodiscard]] bool is_torn() const { return torn_; }
 
 private:

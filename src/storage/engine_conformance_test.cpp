@@ -115,6 +115,33 @@ TEMPLATE_TEST_CASE("several entities are written together or not at all", "[stor
     CHECK(wallet(engine, ann) == "a2");
 }
 
+TEMPLATE_TEST_CASE("a common write that is repeated was done or not, wherever the second entity is now",
+                   "[storage][GAM-05][NEW-04]", MemoryBackend, SqliteBackend) {
+    TestType backend;
+    auto& engine = *backend.engine;
+    const auto a = ask<Opened>(engine, Open{ann}).epoch;
+    const auto b = ask<Opened>(engine, Open{bob}).epoch;
+    const std::vector<EntityWrite> common{save(ann, a, 1, "gave"), save(bob, b, 1, "got")};
+    SECTION("it was done, and the second one has a new owner before the first hears of it") {
+        REQUIRE(commit(engine, common) == Outcome::ok);
+        const auto newer = ask<Opened>(engine, Open{bob}).epoch;
+        CHECK(commit(engine, common) == Outcome::dup);
+        CHECK(commit(engine, {save(bob, newer, 1, "spent")}) == Outcome::ok);
+        CHECK(commit(engine, common) == Outcome::dup);
+        CHECK(wallet(engine, bob) == "spent");
+    }
+    SECTION("the second one wrote something else under that number, so it can never be done") {
+        REQUIRE(commit(engine, {save(bob, b, 1, "nothing")}) == Outcome::ok);
+        CHECK(commit(engine, common) == Outcome::fenced);
+        CHECK(wallet(engine, ann).empty());
+    }
+    SECTION("the second one has a new owner, and it was not done") {
+        ask<Opened>(engine, Open{bob});
+        CHECK(commit(engine, common) == Outcome::fenced);
+        CHECK(wallet(engine, ann).empty());
+    }
+}
+
 TEMPLATE_TEST_CASE("records change by compare and swap", "[storage][STO-11]", MemoryBackend, SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;

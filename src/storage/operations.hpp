@@ -79,7 +79,7 @@ struct Committed {
 };
 /// All or nothing. An error instead of Committed means UNKNOWN: send the same again, it becomes ok or dup.
 struct Commit {
-    std::vector<EntityWrite> entities;
+    std::vector<EntityWrite> entities;  ///< who asks comes first: its number tells whether this was done before
     std::vector<RecordWrite> records;
     FIELDS(entities, records)
 };

@@ -27,13 +27,14 @@ struct Ownership {
 /// `owner_of(key) -> std::optional<Ownership>`, `version_of(space, key) -> std::uint64_t` (0: absent) read the store.
 template <class OwnerOf, class VersionOf>
 [[nodiscard]] Outcome judge(const Commit& commit, const OwnerOf& owner_of, const VersionOf& version_of) {
-    std::size_t repeated = 0;
     for (const auto& write : commit.entities) {
         const auto outcome = judge_entity(write, owner_of(write.key));
-        if (outcome == Outcome::fenced) return Outcome::fenced;
-        if (outcome == Outcome::dup) ++repeated;
+        if (outcome == Outcome::ok) continue;
+        // Who asks comes first, and keeps that number for this commit: if it is taken, all of it was done, wherever the
+        // others are now. A number of another one that is taken may be that of another write.
+        const bool is_first = &write == &commit.entities.front();
+        return is_first ? outcome : Outcome::fenced;
     }
-    if (repeated > 0) return repeated == commit.entities.size() ? Outcome::dup : Outcome::fenced;
     for (const auto& write : commit.records) {
         if (version_of(write.space, write.key) != write.expected) return Outcome::conflict;
     }

@@ -37,6 +37,7 @@ public:
     virtual void send(const SharedBytes& bytes) = 0;
     /// What is queued and not taken by the network yet.
     [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
+    /// Not reading, it may still be handed what had arrived; reading again, it is handed what was not taken.
     virtual void set_reading(bool reading) = 0;
     /// Sends what is queued (for at most a second), then closes. No more callbacks.
     virtual void close_after_send() = 0;

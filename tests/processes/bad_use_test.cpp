@@ -1,4 +1,5 @@
 // What a stranger reads who starts the server in a wrong way: the whole message, and the exit code.
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -215,6 +216,33 @@ TEST_CASE("without development mode keys must be made and kept secret", "[proces
           std::string::npos);
 }
 
+TEST_CASE("up does not start again a node whose config is wrong", "[process][CLI-04][CLI-03]") {
+    const ScratchDirectory directory;
+    const auto node = [](const std::string& name, const std::string& role) {
+        return fmt::format(
+            "[[node]]\nname = \"{}\"\nroles = [\"{}\"]\nlink = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\n"
+            "clients = \"127.0.0.1:{}\"\n",
+            name, role, free_port(), free_port(), free_port());
+    };
+    // Without development mode nobody makes the keys that a gateway needs; storage needs none.
+    write(directory.file("one.toml"), node("gateway-1", "gateway"));
+    write(directory.file("two.toml"), node("gateway-1", "gateway") + node("storage-1", "storage"));
+    const std::string said{"gateway-1 | ended with code 2 (wrong use or config, see above); it is not started again"};
+    const auto alone = run({GS_BINARY, "up", "one.toml", "--data-dir", "none"}, directory.path().string());
+    INFO(alone.output);
+    CHECK(alone.code == 2);
+    CHECK(has_line(alone.output, said));
+
+    Process up{{GS_BINARY, "up", "two.toml", "--data-dir", "data"}, directory.path().string()};
+    up.wait_line(said);
+    up.wait_line("storage is in");
+    up.send_signal(SIGINT);
+    CHECK(up.wait_exit() == 1);
+    const auto output = up.output();
+    INFO(output);
+    CHECK(output.find("gateway-1 | started") == output.rfind("gateway-1 | started"));
+}
+
 TEST_CASE("every file in etc is right and gameserver.toml documents every key", "[process][CFG-01]") {
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator{GS_SOURCE_DIR "/etc"}) {
@@ -244,7 +272,7 @@ TEST_CASE("bots and words that do not exist are refused", "[process][CLI-04]") {
     const auto scenario = run({GS_BINARY, "bots", "--scenario", "sleep"});
     CHECK(scenario.code == 2);
     CHECK(scenario.output ==
-          "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed, whisper\n");
+          "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed, trade, whisper\n");
     const auto word = run({GS_BINARY, "frobnicate"});
     CHECK(word.code == 2);
     CHECK(word.output ==

@@ -86,6 +86,14 @@ public:
         if (!run_until([&] { return future.peek().has_value(); })) return Error{Code::deadline, "no answer"};
         return *future.peek();
     }
+    /// The role of that node.
+    template <Call T>
+    [[nodiscard]] Result<ReplyOf<T>> call_at(const std::string& name, Role to, T request) {
+        auto& home = node(name).home_bus();
+        const auto future = cluster::RoleBus{home, to}.call({home.group().self, to}, std::move(request));
+        if (!run_until([&] { return future.peek().has_value(); })) return Error{Code::deadline, "no answer"};
+        return *future.peek();
+    }
     /// What storage holds of a player's component, as JSON; empty: nothing.
     [[nodiscard]] std::string stored(PlayerId who, const std::string& component);
 

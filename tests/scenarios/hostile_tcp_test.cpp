@@ -128,4 +128,34 @@ TEST_CASE("a client that never reads is closed over real sockets too: slow_reade
     CHECK(witness.receive_frame().size() > 8000);
 }
 
+TEST_CASE("frames stay whole after partial writes: partial_write_closes", "[scenario][tcp][hostile][NET-02]") {
+    RealNode node{{{"gateway.messages_per_second_max", std::int64_t{0}}}};
+    Socket slow{node.gateway(), 4096};
+    enter(slow, player(2));
+    const auto text_of = [](std::uint64_t id) { return std::string(3000, static_cast<char>('a' + id % 26)); };
+    std::uint64_t asked = 0, answered = 0;
+    // It reads one answer for two requests. Once the kernel's buffers are full, each write is taken in part; when the
+    // gateway's own queue is full too, the connection ends, and what it has sent until then ends within a frame at most.
+    const auto limit = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < limit) {
+        Buffer frames;
+        for (const auto id : {asked + 1, asked + 2}) {
+            wire::write_framed(frames, {wire::Kind::request, false, command_of<echo::Echo>, id},
+                               echo::Echo{text_of(id)});
+        }
+        if (slow.send(frames)) asked += 2;
+        const auto payload = slow.receive_frame();
+        if (payload.empty()) break;
+        const auto message = wire::parse_message(as_bytes(payload));
+        REQUIRE(message.fault == nullptr);
+        if (message.header.kind != wire::Kind::reply) continue;
+        REQUIRE(message.header.request_id == ++answered);
+        const bool is_whole = msgpack::decode<echo::Echo>(message.body).value().text == text_of(answered);
+        REQUIRE(is_whole);
+    }
+    CHECK(node.metric("gameserver_client_slow_total") == 1);
+    CHECK(answered > 100);
+    CHECK(answered < asked);
+}
+
 }  // namespace gs::scenarios

@@ -179,7 +179,8 @@ TEST_CASE("a client that missed more than is kept is told so, and gets all its r
     CHECK(texts(again) == Texts{"after"});
 }
 
-TEST_CASE("whoever cannot prove the session changes nothing", "[sessions][SES-07][NEW-02]") {
+TEST_CASE("whoever cannot prove the session changes nothing: bad_resume_changes_nothing",
+          "[sessions][SES-07][NEW-02]") {
     World world;
     TestClient anna{world, "gate-1"};
     anna.enter(player(1)).value();
@@ -224,6 +225,28 @@ TEST_CASE("a session that a newer login replaced cannot be resumed", "[sessions]
     REQUIRE_FALSE(back);
     CHECK(back.error().code() == Code::fenced);
     CHECK(newer.request(echo::Echo{"mine"}).value().text == "mine");
+}
+
+TEST_CASE("nothing waits at the old connection: takeover_forwards_not_queues", "[sessions][SES-02][SES-07][MSG-14]") {
+    World world;
+    TestClient anna{world, "gate-1"};
+    TestClient bert{world, "gate-2"};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto slow = anna.send(Wait{300});
+    const auto behind = anna.send(Deposit{5, false});  // waits for its turn
+    world.advance(50ms);
+    world.cut_links("gate-1", true);  // what is sent there is gone, and nobody knows yet
+    bert.request(TellPlayers{{player(1)}, "to the old one"}).value();
+    bert.send(TellPlayers{{player(1)}, "meanwhile"});
+    TestClient again{world, "gate-2"};
+    const auto back = again.resume(anna, [&](wire::Enter& enter) { enter.answered = slow - 1; }).value();
+    CHECK(back.state == SessionState::resumed);
+    bert.request(TellPlayers{{player(1)}, "to the new one"}).value();
+    CHECK(again.answer<Wait>(slow).has_value());
+    CHECK(again.answer<Deposit>(behind).value().gold == 5);
+    CHECK(texts(again) == Texts{"to the old one", "meanwhile", "to the new one"});
+    CHECK(texts(anna).empty());
 }
 
 TEST_CASE("who takes over its own session ends the old connection only", "[sessions][SES-07]") {

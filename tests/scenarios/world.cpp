@@ -45,10 +45,14 @@ void set_setting(SettingsTree& tree, const std::string& path, SettingScalar valu
 }
 
 double read_metric(const Metrics& metrics, const std::string& series) {
-    const auto text = "\n" + metrics.to_prometheus_text();
-    const auto place = text.find("\n" + series + " ");
+    return read_metric(metrics.to_prometheus_text(), series);
+}
+
+double read_metric(const std::string& text, const std::string& series) {
+    const auto line = "\n" + series + " ";
+    const auto place = text.find(line);
     if (place == std::string::npos) return 0;
-    return std::stod(text.substr(place + series.size() + 2));
+    return std::stod(text.substr(place + line.size()));
 }
 
 }  // namespace gs::scenarios

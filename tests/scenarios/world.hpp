@@ -17,5 +17,6 @@ namespace gs::scenarios {
 void set_setting(SettingsTree& tree, const std::string& path, SettingScalar value);
 /// The value of a series in the text of /metrics, for example `x_total{reason="rate"}`; 0 when it is not there.
 [[nodiscard]] double read_metric(const Metrics& metrics, const std::string& series);
+[[nodiscard]] double read_metric(const std::string& text, const std::string& series);
 
 }  // namespace gs::scenarios

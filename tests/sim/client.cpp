@@ -75,6 +75,7 @@ void Client::leave() {
 
 void Client::drop_connection() {
     loop_.cancel(std::exchange(tick_, runtime::TimerId::none));
+    if (std::exchange(enter_sent_, false)) ++enters_lost_;
     if (connection_ == nullptr) return;
     connection_->close();
     connection_.reset();
@@ -97,11 +98,13 @@ void Client::on_closed(const Error& why) {
 
 void Client::on_entered(const wire::Entered& /*entered*/) {
     is_in_ = true;
+    enter_sent_ = false;
     owner_.on_entered();
 }
 
 void Client::on_resumed(const wire::Entered& entered) {
     is_in_ = true;
+    enter_sent_ = false;
     owner_.on_resumed(entered.state == wire::SessionState::gap);
 }
 
@@ -120,12 +123,14 @@ void Client::on_away(const wire::Close& close) {
 void Client::on_closed(const wire::Close& close) {
     ++attempt_;
     connecting_ = is_in_ = false;
+    if (close.code == Code::fenced) enter_sent_ = false;  // that was the answer
     drop_connection();
     owner_.on_lost(close);
 }
 
 void Client::after_work() {
     if (auto& output = protocol_.output(); connection_ != nullptr && !output.empty()) {
+        if (!protocol_.entered()) note_enter(output);
         connection_->output().append(output);
         output.clear();
     }
@@ -138,6 +143,16 @@ void Client::after_work() {
         protocol_.tick(loop_.now());
         after_work();
     });
+}
+
+void Client::note_enter(BytesView output) {
+    const auto cut = wire::cut_frame(output, output.size());
+    if (cut.status != wire::FrameCut::Status::frame) return;
+    const auto message = wire::parse_message(cut.payload);
+    const bool is_request = message.fault == nullptr && message.header.kind == wire::Kind::request;
+    if (!is_request || message.header.command != command_of<wire::Enter>) return;
+    enter_sent_ = true;
+    if (protocol_.in_session()) owner_.on_resume_sent(output.first(cut.consumed()));
 }
 
 }  // namespace gs::sim

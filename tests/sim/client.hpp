@@ -17,6 +17,8 @@ public:
     /// The session goes on.
     virtual void on_resumed(bool gap) = 0;
     virtual void on_push(Command command, BytesView body) = 0;
+    /// It asks to resume the session: the frame of its Enter.
+    virtual void on_resume_sent(BytesView frame) { static_cast<void>(frame); }
     /// The connection is lost: false forgets the session, as a program that was restarted, and on_lost follows.
     virtual bool wants_to_resume(const wire::Close& close) = 0;
     /// The session is over, or there never was one. Does not connect again inside the call.
@@ -45,6 +47,8 @@ public:
     [[nodiscard]] bool in_session() const { return protocol_.in_session(); }
     [[nodiscard]] std::size_t waiting() const { return protocol_.waiting(); }
     [[nodiscard]] const std::string& host() const { return host_; }
+    /// Logins and resumes that were sent and got no answer: the server may yet do them.
+    [[nodiscard]] std::uint64_t enters_in_doubt() const { return enters_lost_ + (enter_sent_ ? 1 : 0); }
 
     /// `done` is called once, with the reply or the error.
     template <Request R>
@@ -76,6 +80,7 @@ private:
     /// Sends what the protocol wrote, and sees that its next tick comes.
     void after_work();
     void drop_connection();
+    void note_enter(BytesView output);
 
     Network& network_;
     runtime::Loop& loop_;
@@ -88,6 +93,8 @@ private:
     std::shared_ptr<transport::Connection> connection_;
     std::size_t gateway_ = 0;  // of the connection
     bool connecting_ = false, is_in_ = false;
+    bool enter_sent_ = false;  // on this connection, and there is no answer
+    std::uint64_t enters_lost_ = 0;
     std::uint64_t attempt_ = 0;
     runtime::TimerId tick_ = runtime::TimerId::none;
     runtime::Time tick_at_{};

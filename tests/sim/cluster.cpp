@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/registry.hpp"
+#include "session/messages.hpp"
 #include "tests/scenarios/trial_module.hpp"
 #include "tests/scenarios/world.hpp"
 
@@ -109,6 +110,19 @@ void Cluster::stop(const std::string& name, std::function<void()> stopped) {
     loop_.after(shutdown_limit, [gone] { gone("node did not stop"); });
 }
 
+void Cluster::drain(const std::string& name, bool on) {
+    const auto running = running_.find(name);
+    if (running == running_.end() || !plan_[index_of(name)].roles.contains(Role::game)) return;
+    auto& process = *running->second;
+    process.loop.post([&process, on, this, name] {
+        auto& bus = process.node->home_bus();
+        session::Drain order;
+        order.on = on;
+        trace_.note(on ? "drain" : "undrain", name);
+        static_cast<void>(process.node->operators_bus().call({bus.group().self, Role::game}, std::move(order)));
+    });
+}
+
 void Cluster::set_paused(const std::string& name, bool paused) {
     const auto place = running_.find(name);
     if (place == running_.end()) return;
@@ -146,10 +160,14 @@ std::string Cluster::not_ready_because() const {
     return {};
 }
 
-double Cluster::total(const std::string& series) const {
-    double sum = 0;
-    for (const auto& [name, running] : running_) sum += scenarios::read_metric(running->node->metrics(), series);
-    return sum;
+std::vector<double> Cluster::totals(const std::vector<std::string>& series) const {
+    std::vector<double> sums(series.size());
+    for (const auto& [name, running] : running_) {
+        const auto text = running->node->metrics().to_prometheus_text();
+        for (std::size_t index = 0; index < series.size(); ++index)
+            sums[index] += scenarios::read_metric(text, series[index]);
+    }
+    return sums;
 }
 
 }  // namespace gs::sim

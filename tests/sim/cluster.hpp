@@ -32,6 +32,8 @@ public:
     void crash(const std::string& name, bool told);
     /// As SIGTERM does; the node is gone when it has finished, or after half a minute.
     void stop(const std::string& name, std::function<void()> stopped);
+    /// As `gameserver admin drain` and `undrain`; nothing when the node does not run or has no game.
+    void drain(const std::string& name, bool on);
     void set_paused(const std::string& name, bool paused);
     void set_wall_offset(const std::string& name, runtime::Duration offset);
 
@@ -43,8 +45,8 @@ public:
     /// What is missing, or what a role says that cannot start.
     [[nodiscard]] std::string not_ready_because() const;
     [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
-    /// A gauge or counter, added up over all nodes.
-    [[nodiscard]] double total(const std::string& series) const;
+    /// Gauges or counters, each added up over all nodes.
+    [[nodiscard]] std::vector<double> totals(const std::vector<std::string>& series) const;
 
 private:
     struct Running {

@@ -1,7 +1,5 @@
 #include "tests/sim/disk.hpp"
 
-#include <charconv>
-
 #include "storage/memory/memory_engine.hpp"
 #include "storage/rules.hpp"
 
@@ -12,14 +10,6 @@ using runtime::Duration;
 namespace {
 
 constexpr Duration slowest = std::chrono::seconds{10};
-
-std::optional<std::uint64_t> gold_of(const storage::ComponentData& component) {
-    constexpr std::string_view before = R"({"gold":)";
-    if (component.name != "wallet" || !component.data.starts_with(before)) return std::nullopt;
-    std::uint64_t gold = 0;
-    std::from_chars(component.data.data() + before.size(), component.data.data() + component.data.size(), gold);
-    return gold;
-}
 
 }  // namespace
 
@@ -34,8 +24,12 @@ private:
     Disk& disk_;
 };
 
-Disk::Disk(Trace& trace, Ledger& ledger, std::uint64_t seed, DiskPlan plan)
-    : trace_{trace}, ledger_{ledger}, random_{seed, "disk"}, plan_{plan}, engine_{storage::make_memory_engine()} {}
+Disk::Disk(Trace& trace, std::uint64_t seed, DiskPlan plan, OnStored stored)
+    : trace_{trace},
+      random_{seed, "disk"},
+      plan_{plan},
+      stored_{std::move(stored)},
+      engine_{storage::make_memory_engine()} {}
 
 Disk::~Disk() = default;
 
@@ -96,6 +90,7 @@ void Disk::check_commit(const storage::Commit& commit, storage::Outcome outcome)
     if (outcome == storage::Outcome::fenced) ++fenced_;
     if (outcome != storage::Outcome::ok) return;
     for (const auto& write : commit.entities) check_write(write);
+    if (stored_) stored_(commit);
 }
 
 void Disk::check_write(const storage::EntityWrite& write) {
@@ -110,9 +105,6 @@ void Disk::check_write(const storage::EntityWrite& write) {
                                 owner.sequence));
     }
     owner.sequence = write.sequence;
-    for (const auto& component : write.components) {
-        if (const auto gold = gold_of(component)) ledger_.stored(PlayerId{write.key.id}, *gold);
-    }
 }
 
 }  // namespace gs::sim

@@ -1,13 +1,13 @@
 #pragma once
 // The disk of the simulated storage node. It outlives the node: a transaction takes time, and a crash before its moment
 // leaves nothing of it, a crash between its moment and its answer leaves all of it. It also watches who writes: epochs
-// never go back, sequences have no gap, gold never falls.
+// never go back, sequences have no gap.
 #include <map>
 
 #include "api/role.hpp"
 #include "storage/engine.hpp"
-#include "tests/sim/ledger.hpp"
 #include "tests/sim/random.hpp"
+#include "tests/sim/trace.hpp"
 
 namespace gs::sim {
 
@@ -18,7 +18,9 @@ struct DiskPlan {
 
 class Disk final : public DiskWorld {
 public:
-    Disk(Trace& trace, Ledger& ledger, std::uint64_t seed, DiskPlan plan);
+    /// `stored` is called with each transaction that is taken, when it is durable.
+    using OnStored = std::function<void(const storage::Commit&)>;
+    Disk(Trace& trace, std::uint64_t seed, DiskPlan plan, OnStored stored);
     ~Disk() override;
 
     [[nodiscard]] std::unique_ptr<storage::Engine> open() override;
@@ -44,9 +46,9 @@ private:
     void check_write(const storage::EntityWrite& write);
 
     Trace& trace_;
-    Ledger& ledger_;
     Random random_;
     DiskPlan plan_;
+    OnStored stored_;
     double slowness_ = 1;
     bool failing_ = false;
     std::unique_ptr<storage::Engine> engine_;

@@ -16,13 +16,14 @@ Faults::Faults(runtime::VirtualTime& time, Cluster& cluster, Network& network, D
       plan_{std::move(plan)},
       clients_{std::move(clients)} {
     for (const auto& node : cluster.plan()) {
-        if (!plan_.center_only || is_center_alone(node.name)) nodes_.push_back(node.name);
+        if (may_fail(node.name)) nodes_.push_back(node.name);
     }
 }
 
-bool Faults::is_center_alone(const std::string& name) const {
+bool Faults::may_fail(const std::string& name) const {
+    if (!plan_.only) return true;
     for (const auto& node : cluster_.plan()) {
-        if (node.name == name) return node.roles == std::set{Role::center};
+        if (node.name == name) return node.roles == std::set{*plan_.only};
     }
     return false;
 }
@@ -48,6 +49,18 @@ void Faults::pause(const std::string& name) {
     if (!cluster_.runs(name) || cluster_.is_paused(name)) return;
     cluster_.set_paused(name, true);
     loop_.after(random_.over_magnitudes(50ms, 120s), [this, name] { cluster_.set_paused(name, false); });
+}
+
+/// A game that is drained while the others are gone, and takes players again when it is empty or long before.
+void Faults::drain() {
+    std::vector<std::string> games;
+    for (const auto& node : cluster_.plan()) {
+        if (node.roles.contains(Role::game) && cluster_.runs(node.name)) games.push_back(node.name);
+    }
+    if (games.empty()) return;
+    const auto name = random_.pick(games);
+    cluster_.drain(name, true);
+    loop_.after(random_.over_magnitudes(5ms, 20s), [this, name] { cluster_.drain(name, false); });
 }
 
 void Faults::cut(const std::string& from, const std::string& to) {
@@ -86,7 +99,7 @@ void Faults::strike(Fault fault) {
             cut(other, name);
             return;
         case Fault::connection_breaks:
-            if (plan_.center_only || random_.chance(0.5)) {
+            if (plan_.only == Role::center || random_.chance(0.5)) {
                 const auto& client = random_.pick(clients_);
                 if (network_.break_one(client)) trace_.note("break", client);
             } else if (network_.break_one(name)) {
@@ -115,6 +128,9 @@ void Faults::strike(Fault fault) {
             disk_.set_slowness(static_cast<double>(random_.between(10, 2000)));
             loop_.after(random_.over_magnitudes(100ms, 20s), [this] { disk_.set_slowness(1); });
             return;
+        case Fault::game_drained:
+            drain();
+            return;
         case Fault::disk_fails:
             trace_.note("disk begins to fail", {});
             disk_.set_failing(true);
@@ -131,7 +147,7 @@ void Faults::heal() {
     for (const auto& node : cluster_.plan()) {
         cluster_.set_wall_offset(node.name, Duration{});
         if (cluster_.is_paused(node.name)) cluster_.set_paused(node.name, false);
-        if (!cluster_.runs(node.name)) cluster_.start(node.name);
+        cluster_.runs(node.name) ? cluster_.drain(node.name, false) : cluster_.start(node.name);
     }
 }
 

@@ -18,14 +18,16 @@ enum class Fault : std::uint8_t {
     calendar_jumps,
     disk_slows,
     disk_fails,
+    game_drained,  ///< no fault, but it has to stand all others
 };
-inline constexpr std::size_t fault_count = 12;
+inline constexpr std::size_t fault_count = 13;
 
 struct FaultPlan {
     runtime::Duration pause = std::chrono::seconds{5};  ///< the mean between two faults
     std::vector<Fault> kinds;                           ///< drawn from; some more often than others
-    /// Only the center dies, and clients come and go: then nobody may lose an entity to another owner.
-    bool center_only = false;
+    /// Only nodes that have this role and no other fail, and connections of clients: then more must hold. Without a
+    /// center nobody may lose an entity to another owner; without a gateway no session may have a gap.
+    std::optional<Role> only;
 };
 
 class Faults {
@@ -42,9 +44,10 @@ private:
     void strike(Fault fault);
     void restart_later(const std::string& name);
     void pause(const std::string& name);
+    void drain();
     void cut(const std::string& from, const std::string& to);
     [[nodiscard]] const std::string& pick_node();
-    [[nodiscard]] bool is_center_alone(const std::string& name) const;
+    [[nodiscard]] bool may_fail(const std::string& name) const;
 
     runtime::VirtualLoop loop_;
     Cluster& cluster_;

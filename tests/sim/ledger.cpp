@@ -4,7 +4,7 @@
 
 namespace gs::sim {
 
-void Ledger::deposit_confirmed(PlayerId player, std::uint64_t gold, std::uint64_t before, std::uint64_t now) {
+void GoldLedger::deposit_confirmed(PlayerId player, std::uint64_t gold, std::uint64_t before, std::uint64_t now) {
     auto& account = accounts_[player];
     account.confirmed += gold;
     if (now < before + gold) {
@@ -16,7 +16,7 @@ void Ledger::deposit_confirmed(PlayerId player, std::uint64_t gold, std::uint64_
     balance_seen(player, now, "the answer to a deposit");
 }
 
-void Ledger::balance_seen(PlayerId player, std::uint64_t gold, const char* where) {
+void GoldLedger::balance_seen(PlayerId player, std::uint64_t gold, const char* where) {
     const auto& account = accounts_[player];
     if (gold > account.asked) {
         trace_.fail(fmt::format("{} says that player {} has {} gold, but only {} was ever deposited", where, player,
@@ -27,22 +27,17 @@ void Ledger::balance_seen(PlayerId player, std::uint64_t gold, const char* where
     }
 }
 
-std::uint64_t Ledger::confirmed(PlayerId player) const {
+std::uint64_t GoldLedger::confirmed(PlayerId player) const {
     const auto place = accounts_.find(player);
     return place == accounts_.end() ? 0 : place->second.confirmed;
 }
 
-std::uint64_t Ledger::asked(PlayerId player) const {
-    const auto place = accounts_.find(player);
-    return place == accounts_.end() ? 0 : place->second.asked;
-}
-
-std::uint64_t Ledger::stored(PlayerId player) const {
+std::uint64_t GoldLedger::stored(PlayerId player) const {
     const auto place = accounts_.find(player);
     return place == accounts_.end() ? 0 : place->second.stored;
 }
 
-void Ledger::stored(PlayerId player, std::uint64_t gold) {
+void GoldLedger::stored(PlayerId player, std::uint64_t gold) {
     auto& account = accounts_[player];
     if (gold < account.stored) {
         trace_.fail(
@@ -57,7 +52,7 @@ void Ledger::stored(PlayerId player, std::uint64_t gold) {
     account.stored = gold;
 }
 
-void Ledger::line_seen(const std::string& channel, const chat::Line& line) {
+void LineLedger::seen(const std::string& channel, const chat::Line& line) {
     const auto [place, is_new] = lines_.emplace(std::pair{channel, line.number}, std::pair{line.from, line.text});
     if (!is_new && place->second != std::pair{line.from, line.text}) {
         trace_.fail(fmt::format("line {} of channel {} was \"{}\" for one reader and is \"{}\" for another",
@@ -70,11 +65,7 @@ void Ledger::line_seen(const std::string& channel, const chat::Line& line) {
     }
 }
 
-void Ledger::line_confirmed(const std::string& channel, PlayerId from, const std::string& text, std::uint64_t number) {
-    line_seen(channel, {number, from, text});
-}
-
-void Ledger::check_all() {
+void GoldLedger::check_all() {
     for (const auto& [player, account] : accounts_) {
         if (account.stored < account.confirmed) {
             trace_.fail(fmt::format("player {} was told of {} gold, and {} is stored: a confirmed change is lost",

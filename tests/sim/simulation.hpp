@@ -1,8 +1,7 @@
 #pragma once
 // One seed: a cluster, clients and faults that are all drawn from it, in two phases. First faults, while nothing unsafe
 // may happen; then none, and everything that waits must finish in bounded time. The same seed gives the same run.
-#include <cstdint>
-#include <string>
+#include "tests/sim/workload.hpp"
 
 namespace gs::sim {
 
@@ -19,6 +18,7 @@ struct Outcome {
     double virtual_seconds = 0;
 };
 
-[[nodiscard]] Outcome simulate(std::uint64_t seed, Options options = {});
+[[nodiscard]] Outcome simulate(std::uint64_t seed, Options options = {},
+                               const std::vector<MakeWorkload>& workloads = own_workloads());
 
 }  // namespace gs::sim

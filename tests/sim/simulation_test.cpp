@@ -6,6 +6,7 @@
 #include "tests/sim/ledger.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/simulation.hpp"
+#include "tests/sim/workloads/trade.hpp"
 
 namespace gs::sim {
 
@@ -163,12 +164,13 @@ TEST_CASE("a paused loop does everything at once when it goes on", "[sim]") {
 TEST_CASE("the simulated disk keeps what was durable and nothing else", "[sim]") {
     runtime::VirtualTime time;
     Trace trace{time, false};
-    Ledger ledger{trace};
-    Disk disk{trace, ledger, 5, {10ms, 0}};
+    std::vector<std::string> stored;
+    Disk disk{trace, 5, {10ms, 0}, [&](const storage::Commit& commit) {
+                  stored.push_back(commit.entities.at(0).components.at(0).data);
+              }};
     const EntityKey key{"player", 1};
     Metrics metrics;
     const auto write = [&](std::uint64_t epoch, std::uint64_t sequence, std::uint64_t gold) {
-        ledger.deposit_sent(PlayerId{1}, gold);
         return storage::Commit{
             {{key, OwnerEpoch{epoch}, sequence, {{"wallet", fmt::format(R"({{"gold":{}}})", gold)}}}}, {}};
     };
@@ -188,38 +190,116 @@ TEST_CASE("the simulated disk keeps what was durable and nothing else", "[sim]")
     CHECK(answered == 1);
     run(write(1, 1, 5), false);
     CHECK(answered == 2);
-    CHECK(ledger.stored(PlayerId{1}) == 5);
+    CHECK(stored == std::vector<std::string>{R"({"gold":5})"});
     run(write(1, 2, 9), true);
     time.advance(10s);
     CHECK(answered == 2);
-    CHECK(ledger.stored(PlayerId{1}) == 5);
+    CHECK(stored.size() == 1);
     CHECK_FALSE(trace.failed());
 }
 
-TEST_CASE("the ledger finds what contradicts it", "[sim]") {
+TEST_CASE("the ledgers of deposits and lines find what contradicts them", "[sim]") {
     runtime::VirtualTime time;
-    const auto violation = [&](const std::function<void(Ledger&)>& story) {
+    const auto violation = [&](const std::function<void(GoldLedger&, LineLedger&)>& story) {
         Trace trace{time, false};
-        Ledger ledger{trace};
-        ledger.deposit_sent(PlayerId{1}, 10);
-        ledger.stored(PlayerId{1}, 10);
-        ledger.deposit_confirmed(PlayerId{1}, 10, 0, 10);
-        ledger.line_seen("market", {4, PlayerId{1}, "1/1"});
+        GoldLedger gold{trace};
+        LineLedger lines{trace};
+        gold.deposit_sent(PlayerId{1}, 10);
+        gold.stored(PlayerId{1}, 10);
+        gold.deposit_confirmed(PlayerId{1}, 10, 0, 10);
+        lines.seen("market", {4, PlayerId{1}, "1/1"});
+        story(gold, lines);
+        gold.check_all();
+        return trace.violation();
+    };
+    CHECK(violation([](auto&, auto&) {}).empty());
+    CHECK_FALSE(violation([](auto& gold, auto&) { gold.stored(PlayerId{1}, 9); }).empty());
+    CHECK_FALSE(violation([](auto& gold, auto&) { gold.stored(PlayerId{1}, 11); }).empty());
+    CHECK_FALSE(violation([](auto& gold, auto&) { gold.balance_seen(PlayerId{1}, 11, "a test"); }).empty());
+    CHECK_FALSE(violation([](auto& gold, auto&) {
+                    gold.deposit_sent(PlayerId{1}, 1);
+                    gold.deposit_confirmed(PlayerId{1}, 1, 10, 10);
+                }).empty());
+    CHECK_FALSE(violation([](auto&, auto& lines) { lines.seen("market", {4, PlayerId{2}, "2/1"}); }).empty());
+    CHECK_FALSE(violation([](auto&, auto& lines) { lines.seen("market", {5, PlayerId{1}, "1/1"}); }).empty());
+    CHECK(violation([](auto&, auto& lines) { lines.seen("tavern", {4, PlayerId{2}, "2/1"}); }).empty());
+}
+
+namespace {
+
+/// A transaction in which these players get these purses.
+storage::Commit purses(const std::map<std::uint64_t, std::uint64_t>& gold, const std::string& payment = {}) {
+    storage::Commit commit;
+    for (const auto& [player, amount] : gold) {
+        commit.entities.push_back(
+            {{"player", player}, OwnerEpoch{1}, 1, {{"purse", fmt::format(R"({{"gold":{},"opened":true}})", amount)}}});
+    }
+    if (!payment.empty()) commit.records.push_back({"payment", payment, 0, "{}"});
+    return commit;
+}
+
+}  // namespace
+
+TEST_CASE("the ledger of trades finds gold that is lost, doubled or told of too early", "[sim][NEW-04]") {
+    runtime::VirtualTime time;
+    constexpr PlayerId anna{1}, bert{2};
+    const auto violation = [&](const std::function<void(TradeLedger&)>& story) {
+        Trace trace{time, false};
+        TradeLedger ledger{trace};
+        ledger.stored(purses({{1, 100}}));
+        ledger.stored(purses({{2, 100}}));
+        ledger.gift_sent(anna, bert, 5);
+        ledger.gift_sent(anna, bert, 5);
         story(ledger);
         ledger.check_all();
         return trace.violation();
     };
-    CHECK(violation([](Ledger&) {}).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) { ledger.stored(PlayerId{1}, 9); }).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) { ledger.stored(PlayerId{1}, 11); }).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) { ledger.balance_seen(PlayerId{1}, 11, "a test"); }).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) {
-                    ledger.deposit_sent(PlayerId{1}, 1);
-                    ledger.deposit_confirmed(PlayerId{1}, 1, 10, 10);
+    const auto give = [](TradeLedger& ledger) { ledger.stored(purses({{1, 95}, {2, 105}})); };
+    CHECK(violation([&](TradeLedger& ledger) {
+              give(ledger);
+              ledger.gift_confirmed(anna, bert, 5);
+              CHECK(ledger.balance_seen(anna, 95, 0) == 1);
+          }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { ledger.stored(purses({{1, 95}})); }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { ledger.stored(purses({{2, 105}})); }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { ledger.stored(purses({{1, 94}, {2, 106}})); }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { ledger.stored(purses({{1, 105}, {2, 95}})); }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { ledger.gift_confirmed(anna, bert, 5); }).empty());
+    CHECK_FALSE(violation([&](TradeLedger& ledger) {
+                    give(ledger);
+                    ledger.gift_refused(anna, bert, 5);
+                    ledger.gift_refused(anna, bert, 5);
                 }).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) { ledger.line_seen("market", {4, PlayerId{2}, "2/1"}); }).empty());
-    CHECK_FALSE(violation([](Ledger& ledger) { ledger.line_seen("market", {5, PlayerId{1}, "1/1"}); }).empty());
-    CHECK(violation([](Ledger& ledger) { ledger.line_seen("tavern", {4, PlayerId{2}, "2/1"}); }).empty());
+    CHECK_FALSE(violation([](TradeLedger& ledger) { static_cast<void>(ledger.balance_seen(anna, 95, 0)); }).empty());
+    CHECK_FALSE(violation([&](TradeLedger& ledger) {
+                    give(ledger);
+                    static_cast<void>(ledger.balance_seen(anna, 100, 1));
+                }).empty());
+
+    const auto paid = [&](const std::function<void(TradeLedger&, const std::string&)>& story) {
+        return violation([&](TradeLedger& ledger) { story(ledger, ledger.new_payment(anna, 7).payment); });
+    };
+    CHECK(paid([](TradeLedger& ledger, const std::string& payment) {
+              ledger.stored(purses({{1, 107}}, payment));
+              ledger.payment_confirmed(payment, anna);
+          }).empty());
+    CHECK_FALSE(paid([](TradeLedger& ledger, const std::string& payment) {
+                    ledger.stored(purses({{1, 108}}, payment));
+                }).empty());
+    CHECK_FALSE(paid([](TradeLedger& ledger, const std::string& payment) {
+                    ledger.stored(purses({{1, 107}}, payment));
+                    ledger.stored(purses({{1, 114}}));
+                }).empty());
+    CHECK_FALSE(paid([](TradeLedger& ledger, const std::string& payment) {
+                    ledger.stored(purses({{1, 107}}, payment));
+                    ledger.stored(purses({{2, 107}}, payment));
+                }).empty());
+    CHECK_FALSE(
+        paid([](TradeLedger& ledger, const std::string& payment) { ledger.payment_confirmed(payment, anna); }).empty());
+    CHECK_FALSE(paid([](TradeLedger& ledger, const std::string& payment) {
+                    ledger.stored(purses({{1, 107}}, payment));
+                    ledger.payment_confirmed(payment, bert);
+                }).empty());
 }
 
 }  // namespace gs::sim

@@ -19,6 +19,7 @@
 #include "modules/chat/messages.hpp"
 #include "modules/echo/messages.hpp"
 #include "modules/profile/messages.hpp"
+#include "modules/trade/messages.hpp"
 
 using namespace gs;
 using namespace gs::bots;
@@ -36,6 +37,9 @@ enum class Fault {
     whisper_lost,
     nickname_twice,
     motto_back,
+    payment_stolen,
+    told_twice,
+    told_by_stranger,
     hang_up,
     refuses
 };
@@ -55,6 +59,7 @@ public:
         return options;
     }
     std::map<std::uint64_t, std::string> mottos;  // read them when the bots are done
+    std::map<std::uint64_t, std::uint64_t> gold;
 
 private:
     using Connection = FakeGateway::Connection;
@@ -104,6 +109,16 @@ private:
             case command_of<profile::ViewProfile>:
                 return from.reply<profile::ViewProfile>(
                     message, profile_of(static_cast<std::uint64_t>(read<profile::ViewProfile>(message).player)));
+            case command_of<trade::Give>:
+                return give(from, message);
+            case command_of<trade::Redeem>: {
+                const auto redeem = read<trade::Redeem>(message);
+                const auto [owner, is_new] = payments_.try_emplace(redeem.payment, player);
+                if (owner->second != player && fault_ != Fault::payment_stolen)
+                    return from.refuse(message, Code::conflict, "taken");
+                if (is_new) gold[player] += redeem.gold;
+                return from.reply<trade::Redeem>(message, {gold[player]});
+            }
             default:
                 from.refuse(message, Code::unknown_command, "what?");
         }
@@ -124,6 +139,24 @@ private:
             to->push(said);
             if (twice) to->push(said);
         }
+    }
+
+    void give(Connection& from, const wire::MessageView& message) {
+        const auto give = read<trade::Give>(message);
+        const auto player = static_cast<std::uint64_t>(from.player);
+        auto* to = gateway_.session_of(give.to);
+        if (to == nullptr) return from.refuse(message, Code::not_found, "not here");
+        if (++occasions_ % 7 == 0) return from.refuse(message, Code::busy, "not now");
+        if (gold[player] < give.gold) return from.refuse(message, Code::conflict, "too little");
+        if (deals_.insert(give.deal).second) {
+            gold[player] -= give.gold;
+            gold[static_cast<std::uint64_t>(give.to)] += give.gold;
+            trade::Given given{from.player, give.gold, 0, give.deal};
+            if (fault(Fault::told_by_stranger)) given.from = PlayerId{999};
+            to->push(given);
+            if (fault(Fault::told_twice)) to->push(given);
+        }
+        from.reply<trade::Give>(message, {gold[player]});
     }
 
     profile::PublicProfile profile_of(std::uint64_t player) {
@@ -185,7 +218,8 @@ private:
     std::uint64_t occasions_ = 0, players_ = 0;
     std::map<std::string, std::vector<chat::Line>> lines_;
     std::map<std::string, std::set<PlayerId>> members_;
-    std::map<std::string, std::uint64_t> nicknames_;
+    std::map<std::string, std::uint64_t> nicknames_, payments_;
+    std::set<std::string> deals_;
     FakeGateway gateway_{[this](Connection& from, const wire::MessageView& message) { handle(from, message); }};
     asio::ip::tcp::acceptor login_{gateway_.io(), {asio::ip::make_address_v4("127.0.0.1"), 0}};
 };
@@ -205,7 +239,7 @@ Outcome play(const BotOptions& options) {
 
 TEST_CASE("bots: every scenario goes through without errors in a sound world", "[client][NEW-08][TOL-03]") {
     World world;
-    const auto scenario = GENERATE("echo", "chat", "profile", "whisper", "mixed");
+    const auto scenario = GENERATE("echo", "chat", "profile", "trade", "whisper", "mixed");
     const auto outcome = play(world.options(scenario));
     INFO(outcome.report);
     CHECK(outcome.statistics.errors == 0);
@@ -225,6 +259,9 @@ TEST_CASE("bots: a world that does something wrong is found out", "[client][NEW-
         {Fault::whisper_lost, "chat", "whisper"},
         {Fault::nickname_twice, "profile", "it got the nickname"},
         {Fault::motto_back, "profile", "the motto is"},
+        {Fault::payment_stolen, "trade", "it redeemed payment"},
+        {Fault::told_twice, "trade", "it was told twice of deal"},
+        {Fault::told_by_stranger, "trade", "player 999 gave it gold"},
         {Fault::hang_up, "echo", "was disconnected"},
         {Fault::refuses, "echo", "internal: broken"},
     }));
@@ -261,6 +298,47 @@ TEST_CASE("bots: with survive lost connections are no errors and the ledger hold
         CHECK(entry["confirmed"] <= held);
         CHECK(entry["attempted"] >= held);
     }
+}
+
+TEST_CASE("bots: the ledger of trade says where all gold has gone", "[client][NEW-04][TOL-03]") {
+    World world{Fault::hang_up};
+    auto options = world.options("trade");
+    options.survive = true;
+    options.time = 1s;
+    const auto file = std::filesystem::temp_directory_path() / fmt::format("gs-trade-{}", ::getpid());
+    options.ledger_file = file.string();
+    const auto outcome = play(options);
+    INFO(outcome.report);
+    CHECK(outcome.statistics.errors == 0);
+    CHECK(outcome.statistics.resumes > 0);
+    std::map<std::string, nlohmann::json> asked;
+    std::map<std::string, std::uint64_t> gold;
+    std::map<std::string, int> ends;
+    std::ifstream ledger{file};
+    for (std::string line; std::getline(ledger, line);) {
+        const auto entry = nlohmann::json::parse(line);
+        const auto change = entry["change"].get<std::string>(), state = entry["state"].get<std::string>();
+        ++ends[state];
+        if (state == "asked") {
+            CHECK(asked.emplace(change, entry).second);
+        } else if (state == "done") {
+            const auto& what = asked.at(change);
+            CHECK(what["player"] == entry["player"]);
+            const auto pieces = what["gold"].get<std::uint64_t>();
+            if (what["kind"] == "give") {
+                gold[what["to"].get<std::string>()] += pieces;
+                gold[what["player"].get<std::string>()] -= pieces;
+            } else {
+                CHECK(what["kind"] == "payment");
+                gold[what["player"].get<std::string>()] += pieces;
+            }
+        }
+    }
+    std::filesystem::remove(file);
+    CHECK(ends["done"] > 20);
+    CHECK(ends["refused"] > 0);
+    CHECK(ends["done"] + ends["refused"] == static_cast<int>(asked.size()));  // nothing stayed unknown in this world
+    for (const auto& [player, pieces] : gold) CHECK(world.gold[std::stoull(player)] == pieces);
 }
 
 TEST_CASE("bots: whispers stay whole while connections are lost", "[client][TOL-03][SES-07]") {

@@ -32,7 +32,12 @@ void Ledger::add(const LedgerEntry& entry) {
                                       {"confirmed", entry.confirmed},
                                       {"attempted", entry.attempted},
                                       {"nickname", entry.nickname}};
-    lines_ += line.dump();
+    add_line(line.dump());
+}
+
+void Ledger::add_line(std::string_view json) {
+    if (file_ < 0) return;
+    lines_ += json;
     lines_ += '\n';
     if (lines_.size() > unwritten_bytes_max) flush();
 }

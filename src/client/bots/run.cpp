@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t login_threads = 8;
-constexpr auto ledger_period = 1s;
+constexpr auto ledger_period = 100ms;  // others watch it
 constexpr auto stop_time_max = 20s;
 
 std::string random_name() {

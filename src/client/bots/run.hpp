@@ -22,6 +22,7 @@ struct BotCard {
     PlayerId player{};
     bool playing = false;
     std::string nickname;                     ///< once the server confirmed it
+    std::string payment;                      ///< the last one that was redeemed
     std::uint64_t whispers_confirmed = 0;     ///< to the next bot
     std::set<std::uint64_t> whispers_unsure;  ///< of these: may never come, or twice
 };

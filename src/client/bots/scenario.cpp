@@ -6,11 +6,14 @@
 namespace gs::bots {
 
 std::span<const ScenarioInfo> scenarios() {
-    static constexpr std::array<ScenarioInfo, 5> table{{
+    static constexpr std::array<ScenarioInfo, 6> table{{
         {"echo", "texts that must come back as they were sent", &make_echo},
         {"chat", "lines in channels of 50 and whispers: each once, in order, none missing", &make_chat},
         {"profile", "unique nicknames, and a counter in the motto that must never go back", &make_profile},
         {"mixed", "echo, chat and profile, at random", &make_mixed},
+        {"trade",
+         "gold to neighbours, and payments (the server needs module.trade.test_payments); for an audit afterwards",
+         &make_trade},
         {"whisper", "numbered whispers to the next bot: each once, in order, none missing", &make_whisper},
     }};
     return table;

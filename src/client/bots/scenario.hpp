@@ -40,6 +40,7 @@ struct ScenarioInfo {
 std::unique_ptr<Scenario> make_echo(Bot& bot);
 std::unique_ptr<Scenario> make_chat(Bot& bot);
 std::unique_ptr<Scenario> make_profile(Bot& bot);
+std::unique_ptr<Scenario> make_trade(Bot& bot);
 std::unique_ptr<Scenario> make_whisper(Bot& bot);
 std::unique_ptr<Scenario> make_mixed(Bot& bot);
 

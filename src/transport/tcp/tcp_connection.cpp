@@ -52,7 +52,12 @@ void TcpConnection::send_early() {
 }
 
 void TcpConnection::set_reading(bool reading) {
-    if (std::exchange(reading_, reading) != reading && watched_) watch();
+    if (std::exchange(reading_, reading) == reading || !watched_) return;
+    watch();
+    if (!reading || held_.empty()) return;
+    loop_.post([self = shared_from_this()] {
+        if (self->reading_ && self->handler_ != nullptr && !self->held_.empty()) self->deliver({});
+    });
 }
 
 void TcpConnection::watch() {

@@ -5,12 +5,23 @@
 
 namespace hello_outside {
 
+struct Greetings {
+    std::uint64_t count = 0;
+    FIELDS(count)
+};
+GS_COMPONENT(Greetings, "greetings", Save::confirmed)
+
 class HelloModule final : public gs::Module {
 public:
-    explicit HelloModule(gs::ModuleContext& context) { context.on(&HelloModule::hello, this); }
+    explicit HelloModule(gs::ModuleContext& context) {
+        context.component<Greetings>();
+        context.on(&HelloModule::hello, this);
+    }
 
 private:
-    Hello hello(gs::Player& /*player*/, const Hello& message) { return {"hello " + message.name}; }
+    Greeting hello(gs::Player& player, const Hello& message) {
+        return {"hello " + message.name, ++player.edit<Greetings>().count};
+    }
 };
 
 }  // namespace hello_outside
