@@ -27,8 +27,9 @@ def in_turn(names: list, generator: random.Random):
         yield from generator.sample(names, len(names))
 
 
-def progress(number: int, count: int, text: str) -> None:
-    if count <= 20 or number % 10 == 0 or number == count:
+def progress(number: int, count: int, text: str, took: float = 0) -> None:
+    """All lines of a short run; of a long one each tenth, and those that took long."""
+    if count <= 20 or number % 10 == 0 or number == count or took > 5:
         say(f"  {number}/{count}  {text}")
 
 
@@ -74,7 +75,8 @@ def kills(options, count: int, folder) -> None:
             bots.wait_all_play(f"after kill {number} ({', '.join(names)})")
             role = cluster.nodes[name].role
             took.setdefault(role, []).append(time.monotonic() - began)
-            progress(number, count, f"{', '.join(names)}: all play on {time.monotonic() - began:.2f} s after it was killed")
+            progress(number, count, f"{', '.join(names)}: all play on {time.monotonic() - began:.2f} s after it was killed",
+                     time.monotonic() - began)
         finish(cluster, bots)
     say(f"  {count} cycles of kill -9, {killed} processes killed, over all roles")
     for role, times in took.items():
@@ -200,7 +202,7 @@ def faults(options, count: int, folder) -> None:
                 cluster.proxies[place].heal()
             took.append(bots.wait_all_play(f"after fault {number} ({kind}: {', '.join(places)})"))
             progress(number, count, f"{kind}{', then cut' if lost else ''}: {', '.join(places)}; "
-                                    f"all play on {took[-1]:.2f} s after it ended")
+                                    f"all play on {took[-1]:.2f} s after it ended", took[-1])
         cuts = sum(proxy.cuts for proxy in cluster.proxies.values())
         finish(cluster, bots)
     say(f"  {count} faults at {len(set(used))} places: " + ", ".join(f"{kind} {times}" for kind, times in seen.items() if times)
@@ -263,7 +265,8 @@ def drains(options, count: int, folder) -> None:
             killed += bots.longest_answers(began, time.time())
             by_victim[victim] = by_victim.get(victim, 0) + 1
             undrain(name)
-            progress(number, count, f"{name} drained, {victim} killed: all play on {time.time() - began:.2f} s after the order")
+            progress(number, count, f"{name} drained, {victim} killed: all play on {time.time() - began:.2f} s after the order",
+                     time.time() - began)
         finish(cluster, bots)
     say(f"  {count} drains with a kill ({', '.join(f'{victim} {times}' for victim, times in sorted(by_victim.items()))}), "
         f"{count} without; after each of them every player was in one game")

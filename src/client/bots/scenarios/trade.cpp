@@ -36,7 +36,8 @@ public:
 
     asio::awaitable<void> act() override {
         if (open_) {
-            co_await ask();
+            // Two who ask each other at the same moments are busy for each other each time: not always at once.
+            if (bot_.random(2) == 0) co_await ask();
             co_return;
         }
         const auto choice = bot_.random(10);
