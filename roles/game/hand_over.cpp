@@ -30,7 +30,7 @@ session::Draining Game::drain(const session::Drain& request) {
 
 /// Those who stay for now are tried again with the next tick.
 void Game::drain_more() {
-    if (!draining_ || !to_hand_over_.empty() || !handing_over_.empty()) return;
+    if (!draining_ || !to_hand_over_.empty() || !handing_over_.empty() || !choose_heir()) return;
     const auto ids = players_.ids();
     to_hand_over_.assign(ids.begin(), ids.end());
     hand_over_more();
@@ -90,7 +90,7 @@ Task<> Game::hand_over(PlayerId id) {
         }
     }
     handing_over_.erase(id);
-    hand_over_more();
+    loop_.post([this] { hand_over_more(); });  // not inside of this one: there may be very many
 }
 
 Task<> Game::hand_over_held(Player& player, ConnectionEpoch connection, RoleAddress heir) {
@@ -113,7 +113,10 @@ Task<> Game::hand_over_held(Player& player, ConnectionEpoch connection, RoleAddr
         log::info("player {} stays for now: {}", id, taken.error().message());
         forwards_.erase(id);
         bus_.send(heir, session::HandedOver{id, false});
-        // It may have been done for all that: storage knows.
+    }
+    if (saved == Saved::yes) {
+        // The player may have been taken over for all that: storage knows. Also, what is stored of the stream is not the
+        // whole of it any more.
         const auto checked = co_await save(player, true);
         saved = checked;
     }
@@ -121,7 +124,7 @@ Task<> Game::hand_over_held(Player& player, ConnectionEpoch connection, RoleAddr
         drop_fenced(player);
         co_return;
     }
-    player.set_moving(false);
+    player.set_moving(stopping_);
     try {
         run_enter_hooks(player);
     } catch (const std::exception& error) {
@@ -148,7 +151,7 @@ Task<> Game::end_hand_over(Player& player, ConnectionEpoch connection, RoleAddre
         // This game was lost for the center meanwhile: whoever opened the player after that one is the owner.
         forwards_.erase(id);
         bus_.send(heir, session::HandedOver{id, false});
-        drop(player);
+        drop_fenced(player);
         co_return;
     }
     log::debug("player {} was handed over to {}", id, heir);
@@ -311,6 +314,7 @@ void Game::push_early(Player& player) {
     if (early == early_.end()) return;
     const auto waiting = std::move(early->second);
     early_.erase(early);
+    if (waiting.lost) player.stream().tear();
     for (const auto& push : waiting.pushes) number_push(player, push);
 }
 

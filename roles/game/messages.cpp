@@ -196,8 +196,7 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
     }
     if (*outcome == storage::Outcome::fenced && turn.has_partners()) {
         // It may be the other one who is fenced, and that since the change was done.
-        std::optional<bool> done = false;
-        if (!planted(PlantedBug::refused_is_undone)) done = co_await partners_.was_done(player);
+        auto done = co_await partners_.was_done(player);
         if (done && !*done) {
             fail_message(player, running, {Code::conflict, "the other player is not there any more; try again"});
             co_return;

@@ -51,7 +51,6 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     if (failure.code() != Code::ok) {
         if (player.connection() == request.epoch) player.disconnect(loop_.now());
         player.stream().hold(false);
-        early_.erase(request.player);
         // One who was here already is saved later, with all others whose client is gone.
         player.is_loaded() ? player.mailbox().done() : drop(player);
         throw Error{failure};

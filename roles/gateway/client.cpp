@@ -374,7 +374,7 @@ void Client::tick(std::uint32_t second) {
         close(Code::deadline, "the server could not let the player in in time; try again in a moment", true);
         return;
     }
-    if (partial_ != 0 && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
+    if (partial_ != 0 && !is_held() && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
         gateway_.count().rejected_timeout.add();
         close(Code::deadline,
               fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);

@@ -104,6 +104,10 @@ int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
         std::this_thread::sleep_for(ask_again);
         state = ask(client, *address, request);
         if (!state) return complain(state.error());
+        if (!state->on) {
+            return complain(
+                {Code::unavailable, "{} was started anew or told to take players again meanwhile", options.node});
+        }
     }
     const auto took = std::chrono::duration<double>{Clock::now() - began}.count();
     std::cout << fmt::format(

@@ -24,7 +24,6 @@
     X(push_to_nobody, "a push to a player whose connection is lost is dropped")                            \
     X(forgotten_mark, "a write does not say which requests it contains")                                   \
     X(half_trade, "of two players who change together only one is written")                                \
-    X(refused_is_undone, "a change of two that is refused when it is sent again counts as not done")       \
     X(credit_twice, "a payment that was credited is credited again")
 
 namespace gs {
