@@ -141,7 +141,10 @@ void Printer::real(double number) {
 
 class JsonPrinter final : public Printer {
 public:
-    explicit JsonPrinter(Reader& reader) : Printer{reader, ",", "null"} {}
+    /// Of most values the JSON is as long as the msgpack, with names and base64 on top.
+    JsonPrinter(Reader& reader, std::size_t msgpack_bytes) : Printer{reader, ",", "null"} {
+        out_.reserve(msgpack_bytes + msgpack_bytes / 2 + 128);
+    }
 
     std::string finish() { return std::move(out_); }
 
@@ -238,7 +241,7 @@ private:
 
 Result<std::string> to_json(const TypeDescription& type, BytesView msgpack) {
     Reader reader{msgpack};
-    JsonPrinter printer{reader};
+    JsonPrinter printer{reader, msgpack.size()};
     printer.value(type);
     if (!reader.failed() && !reader.at_end()) reader.fail("there are bytes after the value");
     if (reader.failed()) return reader.error();

@@ -1,6 +1,7 @@
 #include "base/escape.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -51,6 +52,28 @@ void append_code(std::string& out, std::uint32_t code) {
     }
 }
 
+/// `escapes_high`: bytes of 0x80 and above end the prefix too.
+std::size_t json_plain_prefix(std::string_view text, bool escapes_high) {
+    constexpr std::uint64_t each = 0x0101010101010101;
+    constexpr std::uint64_t top = each * 0x80;
+    std::size_t at = 0;
+    // Eight bytes at once while they are all plain ASCII.
+    for (std::uint64_t word = 0; at + sizeof(word) <= text.size(); at += sizeof(word)) {
+        std::memcpy(&word, text.data() + at, sizeof(word));
+        const auto has = [](std::uint64_t bytes, std::uint64_t value) {
+            const auto difference = bytes ^ (each * value);
+            return (difference - each) & ~difference;
+        };
+        const auto control = (word - each * 0x20) & ~word;
+        if (((control | has(word, '"') | has(word, '\\') | has(word, 0x7f) | word) & top) != 0) break;
+    }
+    for (; at < text.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f || (byte >= 0x80 && escapes_high)) break;
+    }
+    return at;
+}
+
 }  // namespace
 
 void append_printable(std::string& out, std::string_view text, std::string_view also) {
@@ -79,11 +102,7 @@ void append_json_text(std::string& out, std::string_view text) {
     const bool valid = is_utf8(text);
     out += '"';
     while (!text.empty()) {
-        std::size_t plain = 0;
-        for (; plain < text.size(); ++plain) {
-            const auto byte = static_cast<unsigned char>(text[plain]);
-            if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f || (byte >= 0x80 && !valid)) break;
-        }
+        const auto plain = json_plain_prefix(text, !valid);
         out += text.substr(0, plain);
         text.remove_prefix(plain);
         if (text.empty()) break;

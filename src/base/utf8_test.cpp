@@ -41,6 +41,22 @@ TEST_CASE("JSON text is escaped and always UTF-8", "[base]") {
     CHECK(out == "\"a\\\"\\\\\\n\\u0001\\u0000é\xef\xbf\xbd\"");
 }
 
+TEST_CASE("JSON text is escaped wherever in a long text it stands", "[base]") {
+    for (int byte = 0; byte < 0x100; ++byte) {
+        for (std::size_t place = 0; place < 20; ++place) {
+            std::string before(place, 'a');
+            const std::string after(19 - place, 'z');
+            const std::string one(1, static_cast<char>(byte));
+            std::string alone;
+            append_json_text(alone, one);
+            std::string whole;
+            append_json_text(whole, before + one + after);
+            CAPTURE(byte, place);
+            REQUIRE(whole == '"' + before + alone.substr(1, alone.size() - 2) + after + '"');
+        }
+    }
+}
+
 TEST_CASE("a shortened text does not end in half a character", "[base]") {
     CHECK(utf8_prefix("abc", 5) == "abc");
     CHECK(utf8_prefix("aé", 2) == "a");
