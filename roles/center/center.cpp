@@ -56,9 +56,11 @@ Center::Center(RoleContext& context)
         [this](RoleAddress, session::ChannelJoin request) { return channels_.join(std::move(request)); });
     bus_.on<session::ChannelLeave>(
         [this](const cluster::Envelope&, const session::ChannelLeave& request) { return channels_.leave(request); });
-    bus_.on<session::ChannelAppend>([this](RoleAddress, session::ChannelAppend request) {
+    bus_.on<session::ChannelAppend>(
+        [this](RoleAddress, session::ChannelAppend request) { return append(std::move(request)); });
+    bus_.on<session::CheckCurrent>([this](const cluster::Envelope&, const session::CheckCurrent& request) {
         require_current(request.player, request.epoch);
-        return channels_.append(std::move(request));
+        return Done{};
     });
     bus_.on<session::ChannelsLeft>([this](const cluster::Envelope& envelope, const session::ChannelsLeft& note) {
         for (const auto& channel : note.channels) channels_.remove_member(channel, envelope.from, note.player);
@@ -181,6 +183,11 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
         }
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
     }
+    if (!keeps(request.player)) {
+        throw Error{Code::unavailable,
+                    "another center keeps player {}: the nodes' configurations do not name the same centers",
+                    request.player};
+    }
     // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
     if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
         throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
@@ -242,6 +249,24 @@ void Center::require_current(PlayerId player, ConnectionEpoch epoch) const {
         throw Error{Code::fenced, "player {} is not played here any more", player};
     }
 }
+
+/// In the order in which they came: of one speaker all go the same way.
+runtime::Task<session::ChannelAppended> Center::append(session::ChannelAppend request) {
+    const auto asked = loop_.now();
+    if (request.player == PlayerId{} || keeps(request.player)) {
+        require_current(request.player, request.epoch);
+    } else {
+        const auto center = session::center_of(bus_, request.player).value();
+        session::CheckCurrent check;
+        check.player = request.player;
+        check.epoch = request.epoch;
+        auto checked = co_await bus_.call(center, check);
+        static_cast<void>(checked.value());
+    }
+    co_return co_await channels_.append(std::move(request), asked);
+}
+
+bool Center::keeps(PlayerId player) const { return bus_.keeps(session::center_key(player)); }
 
 void Center::kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch) {
     session::Kick note;
@@ -334,6 +359,10 @@ runtime::Task<> Center::learn(RoleAddress from) {
 }
 
 void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
+    for (const auto& channel : held.channels) {
+        if (bus_.keeps(session::center_key(channel))) channels_.add_member(channel, from, held.player);
+    }
+    if (!keeps(held.player)) return;
     auto& place = players_[held.player];
     if (place.epoch > held.epoch) {
         // It held this player before this center began, and the player has moved on since.
@@ -349,7 +378,6 @@ void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
     place.game = held.game;
     if (from.role == Role::gateway) place.gateway = from;
     if (place.gateway && !was_online) ++online_;
-    for (const auto& channel : held.channels) channels_.add_member(channel, from, held.player);
 }
 
 void Center::forget(RoleAddress gone) {

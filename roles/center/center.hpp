@@ -1,6 +1,7 @@
 #pragma once
 // The center: who is online where. Grants connection epochs, places players on games, tells old connections to go, and
-// orders channels. Its table is in memory; after a restart it asks gateways and games who is with them.
+// orders channels. Several centers share the players and the channels: each keeps its own, and nobody else's. The table
+// is in memory; after a restart it asks gateways and games who is with them.
 #include <map>
 
 #include "api/role.hpp"
@@ -30,6 +31,8 @@ private:
     void check_claim(const session::Attach& request) const;
     [[nodiscard]] Binary key_of(PlayerId player, std::uint64_t session) const;
     void require_current(PlayerId player, ConnectionEpoch epoch) const;
+    runtime::Task<session::ChannelAppended> append(session::ChannelAppend request);
+    [[nodiscard]] bool keeps(PlayerId player) const;
     void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
     void detach(const session::Detached& note, RoleAddress from);
     void unload(const session::Unloaded& note, RoleAddress from);

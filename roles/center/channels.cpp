@@ -128,13 +128,12 @@ Done Channels::leave(const session::ChannelLeave& request) {
     return {};
 }
 
-runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend request) {
-    const auto began = loop_.now();
+runtime::Task<session::ChannelAppended> Channels::append(session::ChannelAppend request, runtime::Time asked) {
     auto& channel = find_for_work(request.channel);
     co_await channel.mailbox.turn();
     const Turn turn{*this, request.channel};
     // A line that is appended after its caller has given up would come twice when the caller says it again.
-    if (loop_.now() - began > cluster::default_deadline) throw Error{Code::deadline, "the caller has given up"};
+    if (loop_.now() - asked > cluster::default_deadline) throw Error{Code::deadline, "the caller has given up"};
     co_await load(request.channel);
     if (channel.last == channel.reserved) co_await write(request.channel, channel.reserved + reserve_block);
     const auto number = channel.last + 1;

@@ -19,7 +19,7 @@ public:
 
     runtime::Task<session::ChannelJoined> join(session::ChannelJoin request);
     Done leave(const session::ChannelLeave& request);
-    runtime::Task<session::ChannelAppended> append(session::ChannelAppend request);
+    runtime::Task<session::ChannelAppended> append(session::ChannelAppend request, runtime::Time asked);
 
     /// The gateway has a member (told by the gateway itself, after this center lost its memory).
     void add_member(const std::string& channel, RoleAddress gateway, PlayerId player);

@@ -59,7 +59,7 @@ struct World {
         request.keep = 20;
         request.line = Binary{0x91, 0x00};  // an array of one: its number
         auto& into = *appends.emplace_back(std::make_unique<Appended>());
-        tasks.spawn(keep(channels.append(std::move(request)), &into), "append");
+        tasks.spawn(keep(channels.append(std::move(request), loop.now()), &into), "append");
         return into;
     }
 

@@ -17,7 +17,7 @@ Task<std::vector<Binary>> ChannelClient::join(PlayerId player, std::string chann
     request.epoch = member->connection();
     request.gateway = member->gateway();
     const auto name = request.channel;
-    const auto center = bus_.any(Role::center).value();
+    const auto center = session::center_of(bus_, name).value();
     auto joined = co_await bus_.call(center, std::move(request));
     auto lines = std::move(joined).value().last_lines;
     if (auto* joiner = players_.find(player)) joiner->channels().insert(name);
@@ -54,7 +54,7 @@ Task<> ChannelClient::leave(PlayerId player, std::string channel) {
     request.channel = std::move(channel);
     request.player = player;
     request.gateway = member->gateway();
-    const auto center = bus_.any(Role::center).value();
+    const auto center = session::center_of(bus_, request.channel).value();
     auto left = co_await bus_.call(center, std::move(request));
     static_cast<void>(left.value());
 }
@@ -72,7 +72,7 @@ Task<std::uint64_t> ChannelClient::append(std::string channel, Command push, std
             request.epoch = speaker->connection();
         }
     }
-    const auto center = bus_.any(Role::center).value();
+    const auto center = session::center_of(bus_, request.channel).value();
     auto appended = co_await bus_.call(center, std::move(request));
     co_return appended.value().number;
 }

@@ -155,7 +155,7 @@ void Game::push_to(PlayerId id, BytesView message) {
         bus_.send_raw(forward->second.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
     } else if (player != nullptr) {
         push_here(*player, bus_.address(), message);
-    } else if (const auto center = bus_.any(Role::center)) {
+    } else if (const auto center = session::center_of(bus_, id)) {
         bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
     }
 }

@@ -166,7 +166,7 @@ Task<> Game::end_hand_over(Player& player, ConnectionEpoch connection, RoleAddre
 }
 
 Task<Result<Done>> Game::move_at_center(session::MovePlayer request) {
-    const auto center = bus_.any(Role::center);
+    const auto center = session::center_of(bus_, request.player);
     if (!center) co_return Result<Done>{center.error()};
     co_return co_await bus_.call(*center, request);
 }
@@ -266,7 +266,7 @@ void Game::deliver(const cluster::Envelope& envelope) {
         to = forward->second.to;
     } else if (player == nullptr && envelope.from.role == Role::game) {
         // Forwarded to here, and not taken over after all: the center knows where the player is.
-        if (const auto center = bus_.any(Role::center)) to = *center;
+        if (const auto center = session::center_of(bus_, id)) to = *center;
     }
     if (to) {
         bus_.send_raw(*to, session::relay_to_player, envelope.subject, 0, envelope.body);

@@ -56,7 +56,7 @@ void Partners::add(std::unique_ptr<PartHandler> part, const std::string& module)
 Task<RoleAddress> Partners::game_of(PlayerId player) {
     const auto* here = players_.find(player);
     if (here != nullptr && here->is_loaded()) co_return bus_.address();
-    const auto center = bus_.any(Role::center).value();
+    const auto center = session::center_of(bus_, player).value();
     session::Locate request;
     request.player = player;
     auto located = co_await bus_.call(center, request);

@@ -239,7 +239,7 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim) 
         find(client_id)->refuse_enter(player.error());
         co_return;
     }
-    const auto center = bus_.any(Role::center);
+    const auto center = session::center_of(bus_, *player);
     if (!center) {
         find(client_id)->refuse_enter(center.error());
         co_return;

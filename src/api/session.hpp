@@ -1,6 +1,7 @@
 #pragma once
 // For roles that handle clients: the client protocol and what gateway, center and game tell each other.
 #include "base/hash_map.hpp"
+#include "session/centers.hpp"
 #include "session/messages.hpp"
 #include "session/player.hpp"
 #include "wire/frame.hpp"

@@ -32,6 +32,9 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     group_.serialise_local = settings_.serialise_local;
     group_.log_calls = settings_.log_calls;
     group_.has_peers = settings_.rows.size() > 1;
+    for (const auto& row : settings_.rows) {
+        for (const auto role : row.roles) group_.shards.add(role, row.name);
+    }
     for (std::size_t index = 0; index < world_.loops.size(); ++index) {
         buses_.push_back(std::make_unique<cluster::Bus>(group_, *world_.loops[index], index, metrics_));
         group_.buses.push_back(buses_.back().get());

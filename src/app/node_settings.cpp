@@ -11,22 +11,21 @@ namespace gs::app {
 
 namespace {
 
-void reject_unknown_roles(const Settings& section, std::vector<std::string>& roles) {
-    const auto known = parse_roles(roles);
-    if (known) return;
+std::set<Role> read_roles(const Settings& section, const char* what) {
+    const auto known = parse_roles(section.texts("roles", {}, what));
+    if (known) return *known;
     section.reject("roles", "cannot be used: " + known.error().message());
-    roles.clear();
+    return {};
 }
 
 NodeRow read_row(const Settings& row) {
     NodeRow node;
     node.name = row.text("name", "", "of this node; unique in the cluster");
-    node.roles = row.texts("roles", {}, "what it runs: gateway, login, center, game, storage");
+    node.roles = read_roles(row, "what it runs: gateway, login, center, game, storage");
     node.link = row.text("link", "", "host:port where it accepts links of other nodes");
     node.admin = row.text("admin", "", "host:port of its metrics and health; sets admin.address");
     node.clients = row.text("clients", "", "host:port for players, of a gateway; sets gateway.tcp.address");
     node.http = row.text("http", "", "host:port for logins, of a login; sets login.http.address");
-    reject_unknown_roles(row, node.roles);
     return node;
 }
 
@@ -72,8 +71,7 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
     if (!overrides.data_directory.empty()) node.data_directory = overrides.data_directory;
     node.shutdown = std::chrono::seconds{own.integer("shutdown_seconds", 30, {1, 3600}, "seconds",
                                                      "how long saving may take when the node is told to stop")};
-    auto roles = own.texts("roles", {}, "what a node without a [[node]] row runs; --roles wins");
-    reject_unknown_roles(own, roles);
+    node.roles = read_roles(own, "what a node without a [[node]] row runs; --roles wins");
 
     // Told at the end, as keys that nobody has read by then would be called unknown.
     std::optional<Error> mistake;
@@ -87,17 +85,19 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                         fmt::join(names, ", ")};
     }
     if (row != node.rows.end()) {
-        roles = row->roles;
+        node.roles = row->roles;
         node.link_address = row->link;
         set_text(tree, "admin.address", row->admin, row->name);
         set_text(tree, "gateway.tcp.address", row->clients, row->name);
         set_text(tree, "login.http.address", row->http, row->name);
     }
-    auto parsed = parse_roles(overrides.roles.empty() ? roles : overrides.roles);
-    if (parsed) {
-        node.roles = std::move(*parsed);
-    } else if (!mistake) {
-        mistake = parsed.error();
+    if (!overrides.roles.empty()) {
+        auto parsed = parse_roles(overrides.roles);
+        if (parsed) {
+            node.roles = std::move(*parsed);
+        } else if (!mistake) {
+            mistake = parsed.error();
+        }
     }
 
     const auto runtime = root.section("runtime");
@@ -128,7 +128,7 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
         "link_timeout_ms", 5000, {100, 600'000}, "milliseconds", "a node that is silent for so long counts as lost")};
     if (mistake) return *mistake;
     std::set<std::string> names;
-    std::map<std::string, std::string> single;
+    std::string storage;
     for (const auto& known : node.rows) {
         if (known.name.empty() || !names.insert(known.name).second) {
             return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is empty or there twice",
@@ -144,13 +144,11 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                          "loopback address",
                          known.name};
         }
-        for (const auto& role : known.roles) {
-            if (role != "storage" && role != "center") continue;
-            if (!single.emplace(role, known.name).second) {
-                return Error{Code::invalid,
-                             "nodes \"{}\" and \"{}\" both have the role {}; this version runs one of it in a cluster",
-                             single[role], known.name, role};
-            }
+        if (known.roles.contains(Role::storage) && !std::exchange(storage, known.name).empty()) {
+            return Error{Code::invalid,
+                         "more than one node has the role storage, \"{}\" is one of them; the engines of this version "
+                         "keep a database for one node alone",
+                         known.name};
         }
     }
     return node;

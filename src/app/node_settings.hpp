@@ -15,7 +15,7 @@ namespace gs::app {
 /// One [[node]] of a cluster file.
 struct NodeRow {
     std::string name;
-    std::vector<std::string> roles;
+    std::set<Role> roles;
     std::string link, admin, clients, http;
 };
 

@@ -26,11 +26,11 @@ constexpr auto stop_limit = std::chrono::seconds{40};
 
 /// Those whom others need for saving stop last.
 int stop_rank(const NodeRow& row) {
-    static constexpr std::array<std::string_view, 5> order{"gateway", "login", "game", "center", "storage"};
+    static constexpr std::array<Role, role_count> order{Role::gateway, Role::login, Role::game, Role::center,
+                                                        Role::storage};
     int rank = 0;
     for (std::size_t index = 0; index < order.size(); ++index) {
-        if (std::find(row.roles.begin(), row.roles.end(), order[index]) != row.roles.end())
-            rank = static_cast<int>(index);
+        if (row.roles.contains(order[index])) rank = static_cast<int>(index);
     }
     return rank;
 }

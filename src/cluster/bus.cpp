@@ -255,6 +255,22 @@ Result<RoleAddress> RoleBus::any(Role role) const {
     return found.front().address;
 }
 
+Result<RoleAddress> RoleBus::keeper(Role role, std::uint64_t key) const {
+    const auto name = bus_.group().shards.keeper(role, key);
+    if (name.empty()) return any(role);
+    std::optional<RoleAddress> found;  // the latest: a node's former run may not have been missed yet
+    for (const auto& instance : bus_.instances()) {
+        if (instance.address.role == role && instance.node == name && instance.state.ready) found = instance.address;
+    }
+    if (!found) return Error{Code::unavailable, "the {} on node {} is not ready right now", role, name};
+    return *found;
+}
+
+bool RoleBus::keeps(std::uint64_t key) const {
+    const auto name = bus_.group().shards.keeper(self_, key);
+    return name.empty() || name == bus_.group().node;
+}
+
 runtime::Task<RoleAddress> RoleBus::wait_for(Role role) const {
     for (;;) {
         const auto found = any(role);

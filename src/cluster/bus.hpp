@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "cluster/directory.hpp"
 #include "cluster/envelope.hpp"
+#include "cluster/shards.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/task.hpp"
 #include "runtime/timers.hpp"
@@ -62,6 +63,7 @@ struct BusGroup {
     bool serialise_local = false;  ///< encode messages that stay in the process as well (tests)
     bool log_calls = false;        ///< one log line for each call between roles
     bool has_peers = false;        ///< there are other nodes in the cluster
+    Shards shards;                 ///< the cluster's nodes by role, as configured; empty: this node alone
     std::vector<Bus*> buses;       ///< by loop; the first one is home to the links
     std::array<std::size_t, role_count> loop_of_role{};
     std::array<bool, role_count> has_role{};
@@ -177,6 +179,10 @@ public:
     [[nodiscard]] std::vector<Instance> ready(Role role) const;
     /// Any ready instance, one in this process first.
     [[nodiscard]] Result<RoleAddress> any(Role role) const;
+    /// The instance that keeps this key (a shard_key). Errors: unavailable: it is not ready now; no other one will do.
+    [[nodiscard]] Result<RoleAddress> keeper(Role role, std::uint64_t key) const;
+    /// Of its own role.
+    [[nodiscard]] bool keeps(std::uint64_t key) const;
     /// Waits until there is one.
     [[nodiscard]] runtime::Task<RoleAddress> wait_for(Role role) const;
 

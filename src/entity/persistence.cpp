@@ -12,6 +12,19 @@ constexpr auto pause_most = std::chrono::seconds{1};
 
 /// Refused for what it is, and so for ever; anything else may have been done or may yet be done.
 bool is_refusal(Code code) { return code == Code::invalid || code == Code::unknown_command; }
+
+std::uint64_t shard_key(const EntityKey& key) { return cluster::shard_key(cluster::shard_key(key.kind) ^ key.id); }
+
+std::uint64_t shard_key(std::string_view space, std::string_view key) {
+    return cluster::shard_key(cluster::shard_key(space) ^ cluster::shard_key(key));
+}
+
+/// All of one change goes to one storage, whatever it touches: their database is the same.
+std::uint64_t shard_key(const storage::Commit& commit) {
+    if (!commit.entities.empty()) return shard_key(commit.entities.front().key);
+    if (commit.records.empty()) return 0;
+    return shard_key(commit.records.front().space, commit.records.front().key);
+}
 }  // namespace
 
 Persistence::Persistence(cluster::RoleBus bus, Metrics& metrics)
@@ -21,8 +34,15 @@ Persistence::Persistence(cluster::RoleBus bus, Metrics& metrics)
       repeated_{metrics.counter("gameserver_commit_repeated_total", "writes sent again because no answer came")},
       fenced_{metrics.counter("gameserver_commit_fenced_total", "writes refused because a newer owner exists")} {}
 
+/// What concerns one key goes the same way while it can, so that it is done in order. Any other storage will do as well:
+/// they work on one database, which checks each write.
+Result<RoleAddress> Persistence::storage_of(std::uint64_t key) const {
+    auto keeper = bus_.keeper(Role::storage, key);
+    return keeper ? keeper : bus_.any(Role::storage);
+}
+
 runtime::Task<Result<storage::Opened>> Persistence::open(EntityKey key) {
-    const auto to = bus_.any(Role::storage);
+    const auto to = storage_of(shard_key(key));
     if (!to) co_return Result<storage::Opened>{to.error()};
     storage::Open request;
     request.key = std::move(key);
@@ -30,7 +50,7 @@ runtime::Task<Result<storage::Opened>> Persistence::open(EntityKey key) {
 }
 
 runtime::Task<Result<storage::Loaded>> Persistence::load(EntityKey key) {
-    const auto to = bus_.any(Role::storage);
+    const auto to = storage_of(shard_key(key));
     if (!to) co_return Result<storage::Loaded>{to.error()};
     storage::Load request;
     request.key = std::move(key);
@@ -38,7 +58,7 @@ runtime::Task<Result<storage::Loaded>> Persistence::load(EntityKey key) {
 }
 
 runtime::Task<Result<storage::Record>> Persistence::read_record(std::string space, std::string key) {
-    const auto to = bus_.any(Role::storage);
+    const auto to = storage_of(shard_key(space, key));
     if (!to) co_return Result<storage::Record>{to.error()};
     storage::ReadRecord request;
     request.space = std::move(space);
@@ -50,7 +70,7 @@ runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit comm
     const auto began = bus_.loop().now();
     runtime::Duration pause = pause_first;
     for (int attempt = 1;; ++attempt) {
-        const auto to = bus_.any(Role::storage);
+        const auto to = storage_of(shard_key(commit));
         if (to) {
             auto answer = co_await bus_.call(*to, commit, answer_deadline);
             if (answer) {

@@ -22,6 +22,8 @@ public:
                                                                  runtime::Duration patience = runtime::Duration::max());
 
 private:
+    [[nodiscard]] Result<RoleAddress> storage_of(std::uint64_t key) const;
+
     cluster::RoleBus bus_;
     Histogram& commit_time_;
     Counter& repeated_;

@@ -194,6 +194,14 @@ struct Locate {
     FIELDS(player)
 };
 
+// --- several centers ---------------------------------------------------------------------------------------------------
+/// Center to the center of that player: is this still the player's connection? Errors: fenced: it is not.
+struct CheckCurrent {
+    PlayerId player{};
+    ConnectionEpoch epoch{};
+    FIELDS(player, epoch)
+};
+
 // --- channels: the center orders them, the gateways hold the members -------------------------------------------------
 /// A channel push is a struct {text channel; line}, where a line's first field is its number; the center fills it in.
 struct ChannelJoined {
@@ -263,5 +271,6 @@ GS_CALL(128, TakeOver, Done)
 GS_NOTE(129, HandedOver)
 GS_CALL(130, MovePlayer, Done)
 GS_CALL(131, Drain, Draining)
+GS_CALL(132, CheckCurrent, Done)
 
 }  // namespace gs::session

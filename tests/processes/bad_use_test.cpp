@@ -115,6 +115,14 @@ TEST_CASE("a cluster file asks for a node and names the roles it does not know",
                                    "gateway, login, center, game, storage, or all",
                                    line)));
     }
+    write(directory.file("two.toml"),
+          read(example) + "\n[[node]]\nname = \"storage-2\"\nroles = [\"storage\"]\nlink = \"127.0.0.1:7190\"\n");
+    const auto two = run({GS_BINARY, "run", "--config", "two.toml", "--node", "storage-1"}, directory.path().string());
+    CHECK(two.code == 2);
+    CHECK(two.output ==
+          wrong +
+              "more than one node has the role storage, \"storage-2\" is one of them; the engines of this "
+              "version keep a database for one node alone\n");
     write(directory.file("none.toml"), "");
     const auto none = run({GS_BINARY, "up", "none.toml"}, directory.path().string());
     CHECK(none.code == 2);

@@ -66,7 +66,7 @@ void Cluster::start(const std::string& name) {
     if (plan_.size() > 1) {
         settings.link_address = link_address(index);
         for (std::size_t other = 0; other < plan_.size(); ++other) {
-            settings.rows.push_back({plan_[other].name, {}, link_address(other), {}, {}, {}});
+            settings.rows.push_back({plan_[other].name, plan_[other].roles, link_address(other), {}, {}, {}});
         }
     }
     app::NodeWorld world;

@@ -34,19 +34,22 @@ private:
 };
 
 std::vector<NodePlan> draw_nodes(Random& random, const FaultPlan& faults) {
-    std::vector<std::pair<std::string, Role>> instances{
-        {"center", Role::center}, {"storage", Role::storage}, {"login", Role::login}};
-    const auto gateways = random.between(1, 3), games = random.between(1, 3);
-    for (std::uint64_t number = 1; number <= gateways; ++number) {
-        instances.emplace_back(fmt::format("gate{}", number), Role::gateway);
-    }
-    for (std::uint64_t number = 1; number <= games; ++number) {
-        instances.emplace_back(fmt::format("game{}", number), Role::game);
-    }
+    std::vector<std::pair<std::string, Role>> instances;
+    const auto add = [&](std::string_view name, Role role, std::uint64_t most) {
+        const auto count = random.between(1, most);
+        for (std::uint64_t number = 1; number <= count; ++number) {
+            instances.emplace_back(fmt::format("{}{}", name, number), role);
+        }
+    };
+    add("center", Role::center, 2);
+    add("store", Role::storage, 2);
+    add("login", Role::login, 1);
+    add("gate", Role::gateway, 3);
+    add("game", Role::game, 3);
     const double drawn = random.chance(0.15) ? 1 : random.chance(0.4) ? 0.3 : 0;
     const double together = faults.only ? 0 : drawn;
     std::vector<NodePlan> nodes;
-    std::string letters = "abcdefghi";
+    std::string letters = "abcdefghijk";
     for (const auto& [name, role] : instances) {
         const auto fits = [&, role = role](const NodePlan& node) { return !node.roles.contains(role); };
         const auto place = std::find_if(nodes.begin(), nodes.end(), fits);

@@ -91,7 +91,7 @@ class Cluster:
         """With a generator there is a proxy before each node's links and each gateway's clients: see `proxies`.
         `disk_ms`: so much longer the disk takes for each sync."""
         self.binary, self.folder, self.settings = binary, folder, settings
-        counts = {"gateway": gateways, "login": 1, "center": 1, "game": games, "storage": 1}
+        counts = {"gateway": gateways, "login": 1, "center": 2, "game": games, "storage": 1}
         self.nodes = {name: Node(name, role) for role, count in counts.items()
                       for name in [f"{role}-{number + 1}" for number in range(count)]}
         self.storage_environment = dict(os.environ)
