@@ -16,6 +16,7 @@ class Options:
     """Set once by run.py from the command line."""
 
     binary: Path
+    against: Path  # section cost: a built checkout of another version, or None
     set_arguments: list
     programs: Path  # the folder of the compiled raw programs
     raw_only: bool
@@ -36,9 +37,17 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def compile_program(program: Path, command: list, sources: Path) -> None:
+    newest = max(source.stat().st_mtime for source in sources.iterdir() if source.suffix in (".c", ".cpp", ".h", ".hpp"))
+    if program.exists() and program.stat().st_mtime >= newest:
+        return
+    say(f"compiling {program.name}")
+    if subprocess.run(command + ["-o", str(program)], cwd=sources).returncode != 0:
+        sys.exit(f"bench: {program.name} does not compile")
+
+
 def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    newest = max(source.stat().st_mtime for source in here.iterdir() if source.suffix in (".c", ".cpp", ".h", ".hpp"))
     c = [os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra"]
     cxx = [os.environ.get("CXX", "c++"), "-std=c++20", "-O2", "-Wall", "-Wextra"]
     programs = {
@@ -47,11 +56,8 @@ def build(folder: Path) -> None:
         "raw_broadcast": c + ["raw_broadcast.c"],
         "raw_sqlite": c + ["raw_sqlite.c", "-lsqlite3"],
         "slow_sync.so": c + ["-shared", "-fPIC", "slow_sync.c", "-ldl"],
-        "load": cxx + sorted(source.name for source in here.glob("*.cpp")),
     }
     for name, command in programs.items():
-        program = folder / name
-        if not program.exists() or program.stat().st_mtime < newest:
-            say(f"compiling {name}")
-            if subprocess.run(command + ["-o", str(program)], cwd=here).returncode != 0:
-                sys.exit(f"bench: {name} does not compile")
+        compile_program(folder / name, command, here)
+    for name, sources in {"load": here, **({"load-other": options.against / "tests/bench"} if options.against else {})}.items():
+        compile_program(folder / name, cxx + sorted(source.name for source in sources.glob("*.cpp")), sources)

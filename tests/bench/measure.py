@@ -16,7 +16,7 @@ from subjects import Running, tails
 
 
 def load_command(running: Running, arguments: list) -> list:
-    return [str(part) for part in [options.programs / "load", *running.load, "--pids", running.pids(), *arguments]]
+    return [str(part) for part in [options.programs / running.generator, *running.load, "--pids", running.pids(), *arguments]]
 
 
 def start_load(running: Running, arguments: list) -> subprocess.Popen:

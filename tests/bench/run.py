@@ -21,8 +21,9 @@ from sections import sections
 
 def parse() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(sections)} (all but limits, which repeats what of the others is a test)")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(sections)} (all but limits, which repeats what of the others is a test, and cost)")
     parser.add_argument("--binary", type=Path, default=root / "build/release/gameserver", help="the gameserver (build/release/gameserver)")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="section cost: a checkout of another version, built (release)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting for every gameserver")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="measured seconds of each run (1)")
@@ -37,7 +38,10 @@ def parse() -> None:
             parser.error(f"unknown section '{name}'; there are: {', '.join(sections)}")
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
+    if "cost" in options.sections and not (options.against and (options.against / "build/release/gameserver").exists()):
+        parser.error("cost: --against names a checkout of the other version in which `cmake --build --preset release` was done")
     options.binary = options.binary.resolve()
+    options.against = options.against and options.against.resolve()
     options.build_dir = options.build_dir.resolve()
     options.set_arguments = list(itertools.chain.from_iterable(("--set", value) for value in options.set))
     options.programs = options.build_dir / "bench"
@@ -53,7 +57,7 @@ def main() -> int:
     build(options.programs)
     os.sched_setaffinity(0, {client_core})
     results = Results(options.rounds)
-    for name in options.sections or [name for name in sections if name != "limits"]:  # those are in the others
+    for name in options.sections or [name for name in sections if name not in ("limits", "cost")]:
         try:
             sections[name](results, options.build_dir / "bench" / name)
         except Failed as error:

@@ -1,5 +1,6 @@
 """The sections of the benchmark: what is run in which rounds, and the rows that come of it."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -78,6 +79,31 @@ def requests(results: Results, place: Path) -> None:
                     started.measure(name, once)
         count_calls(results, section, started)
     request_rows(results, section, f"{many} x 1")
+
+
+def cost(results: Results, place: Path) -> None:
+    """This version beside another one, slice by slice: what the changes between the two cost a request."""
+    section = "cost"
+    shapes = {"64 x 1": (64, 1), "64 x 16": (64, 16)}
+    slices = 4
+    pairs = [(subject, subject.of_other_version()) for subject in (one_process, two_processes)]
+    with Started(results, list(itertools.chain(*pairs)), place) as started:
+        for number in range(options.rounds):
+            for shape, (connections, outstanding) in shapes.items():
+                say(f"cost: round {number + 1} of {options.rounds}, {shape}")
+                for name in slices * list(started.running):
+
+                    def once(running: Running) -> None:
+                        arguments = ["--connections", connections, "--outstanding", outstanding,
+                                     "--seconds", options.seconds / slices, *with_tokens(running, connections)]
+                        results.keep(section, running.name, shape, run_load(running, arguments))
+
+                    started.measure(name, once)
+    for subject, other in pairs:
+        for shape in shapes:
+            results.add("cost: replies per second of server CPU time",
+                        Row(f"{subject.name} / {other.name}, {shape}",
+                            results.ratios(section, subject.name, other.name, shape, per_core_second), 0.85, 1.0))
 
 
 call_shapes = {"64 x 1": (64, 1), "64 x 16": (64, 16)}
@@ -269,4 +295,5 @@ def limits(results: Results, place: Path) -> None:
     idle(results, place)
 
 
-sections = {"requests": requests, "broadcast": broadcast, "storage": storage, "idle": idle, "start": start, "limits": limits}
+sections = {"requests": requests, "broadcast": broadcast, "storage": storage, "idle": idle, "start": start, "limits": limits,
+            "cost": cost}

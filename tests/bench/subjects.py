@@ -36,6 +36,7 @@ class Running:
     folder: Path
     processes: dict = field(default_factory=dict)  # label -> Popen
     load: list = field(default_factory=list)  # the load generator's arguments for it
+    generator: str = "load"  # the program that speaks its protocol
     login_port: Optional[int] = None  # gameserver: where tokens are to be had
     tokens: list = field(default_factory=list)
     began: float = 0.0  # when its first process was started
@@ -91,6 +92,20 @@ class Running:
 class Subject:
     name: str
     start: Callable[[Path], Running]
+
+    def of_other_version(self) -> "Subject":
+        """Of the checkout of --against, with the load generator that speaks its protocol."""
+
+        def start(folder: Path, **arguments) -> Running:
+            own, options.binary = options.binary, options.against / "build/release/gameserver"
+            try:
+                running = self.start(folder, **arguments)
+            finally:
+                options.binary = own
+            running.name, running.generator = f"{self.name} of the other", "load-other"
+            return running
+
+        return Subject(f"{self.name} of the other", start)
 
     def run(self, place: Path, **arguments) -> Running:
         folder = place / self.name.replace(" ", "-")
