@@ -34,7 +34,7 @@ Center::Center(RoleContext& context)
           "a restarted center of a cluster waits this long for links, which dial again every 2 s, to learn who is "
           "online before it grants logins")},
       online_gauge_{context.metrics.gauge("gameserver_online_players",
-                                          "players online in the cluster, as the center counts them")},
+                                          "players online, of those whom this center keeps; several share them")},
       takeovers_{context.metrics.counter("gameserver_takeovers_total", "connections replaced by a newer login")},
       gone_{context.metrics.counter("gameserver_center_gone_total", "messages for players who are not online")},
       timers_{context.loop} {
@@ -164,7 +164,8 @@ RoleAddress Center::choose_game() const {
     std::uint64_t least = 0;
     for (const auto& game : bus_.ready(Role::game)) {
         const auto placed = placed_.find(game.address);
-        const auto load = placed == placed_.end() ? std::uint64_t{game.state.load} : placed->second;
+        const bool is_known = placed != placed_.end() && placed->second.reported == game.state.load;
+        const auto load = std::uint64_t{game.state.load} + (is_known ? placed->second.more : 0);
         if (best && load >= least) continue;
         best = game.address;
         least = load;
@@ -182,11 +183,6 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
             throw Error{Code::unavailable, "logins wait for the center; try again in a moment"};
         }
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
-    }
-    if (!keeps(request.player)) {
-        throw Error{Code::unavailable,
-                    "another center keeps player {}: the nodes' configurations do not name the same centers",
-                    request.player};
     }
     // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
     if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
@@ -250,7 +246,7 @@ void Center::require_current(PlayerId player, ConnectionEpoch epoch) const {
     }
 }
 
-/// In the order in which they came: of one speaker all go the same way.
+/// Those of one speaker keep their order, as all of them go the same way.
 runtime::Task<session::ChannelAppended> Center::append(session::ChannelAppend request) {
     const auto asked = loop_.now();
     if (request.player == PlayerId{} || keeps(request.player)) {
@@ -294,14 +290,17 @@ void Center::unload(const session::Unloaded& note, RoleAddress from) {
     count_less(from);
 }
 
-/// From what it has reported, when this center has placed nobody there yet.
 void Center::count_more(RoleAddress game) {
     const auto* instance = bus_.bus().find(game);
-    ++placed_.try_emplace(game, instance == nullptr ? 0 : instance->state.load).first->second;
+    const auto reported = instance == nullptr ? 0 : instance->state.load;
+    auto& placed = placed_[game];
+    if (placed.reported != reported) placed = {reported, 0};
+    ++placed.more;
 }
 
 void Center::count_less(RoleAddress game) {
-    if (const auto count = placed_.find(game); count != placed_.end() && count->second > 0) --count->second;
+    if (const auto placed = placed_.find(game); placed != placed_.end() && placed->second.more > 0)
+        --placed->second.more;
 }
 
 Done Center::move_player(const session::MovePlayer& request, RoleAddress from) {

@@ -26,6 +26,12 @@ private:
         RoleAddress game;
     };
 
+    /// On one game, by this center.
+    struct Placed {
+        std::uint32_t reported = 0;  ///< by the game: all of its players
+        std::uint32_t more = 0;      ///< placed since
+    };
+
     runtime::Task<session::Attached> attach(RoleAddress from, session::Attach request);
     /// Throws unless the client may resume the session that it names.
     void check_claim(const session::Attach& request) const;
@@ -57,7 +63,7 @@ private:
     Channels channels_;
     std::chrono::milliseconds settle_;
     std::map<PlayerId, Place> players_;
-    std::map<RoleAddress, std::uint32_t> placed_;  // on each game, since its last report
+    std::map<RoleAddress, Placed> placed_;
     std::uint64_t term_ = 0, granted_ = 0;
     Binary session_key_;
     std::size_t learning_ = 0, online_ = 0, lost_gateways_ = 0;

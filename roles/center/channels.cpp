@@ -11,7 +11,7 @@ constexpr std::size_t channels_max = 100'000;
 constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint32_t keep_max = 500;
 constexpr std::size_t waiting_max = 10'000;
-constexpr std::size_t channels_per_player_max = 100;
+constexpr std::size_t channels_per_player_max = 100;  // of those that this center keeps
 
 /// The line with its number set: a line is an array whose first element is the number.
 Binary numbered(const Binary& line, std::uint64_t number) {

@@ -30,8 +30,8 @@ Game::Game(RoleContext& context)
                 players_,
                 persistence_,
                 {[this](Player& player) { drop_fenced(player); }, [this](Player& player) { drop(player); }}},
+      hand_over_{context.bus, players_, context.metrics, *this},
       players_gauge_{metrics_.gauge("gameserver_game_players", "players in the game roles of this node")},
-      handed_over_{metrics_.counter("gameserver_handed_over_total", "players given to another game role")},
       gone_{metrics_.counter("gameserver_game_gone_total", "messages for players or connections that are gone")},
       refused_busy_{metrics_.counter("gameserver_game_busy_total", "requests refused: too many of that player wait")},
       failed_{metrics_.counter("gameserver_game_failed_total", "requests that ended with an error reply")},
@@ -50,29 +50,21 @@ Game::Game(RoleContext& context)
     bus_.on_refused([this](const cluster::Envelope& envelope) { on_refused(envelope); });
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
-    bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { deliver(envelope); });
-    bus_.on<session::Drain>([this](const cluster::Envelope&, const session::Drain& request) { return drain(request); });
-    bus_.on<session::TakeOver>(
-        [this](RoleAddress from, session::TakeOver request) { return take_over(from, request); });
-    bus_.on<session::HandedOver>([this](const cluster::Envelope& envelope, const session::HandedOver& note) {
-        on_handed_over(envelope.from, note);
-    });
-    bus_.on<session::LeaveGame>([this](const cluster::Envelope&, const session::LeaveGame& note) {
+    bus_.on<session::LeaveGame>([this](const cluster::Envelope& envelope, const session::LeaveGame& note) {
+        if (envelope.from.role == Role::game) return on_leave_passed_on(note);
+        if (note.for_good || settings_.resume.count() == 0) hand_over_.pass_on(note);
         on_leave(note.player, note.epoch, note.for_good);
     });
     bus_.on<session::ListPlayers>([this](const cluster::Envelope&, const session::ListPlayers&) {
         session::HeldPlayers held;
         for (const auto id : players_.ids()) {
-            if (forwards_.contains(id)) continue;  // another game holds it
+            if (hand_over_.has_given(id)) continue;  // another game holds it
             auto* player = players_.find(id);
             held.players.push_back({id, player->connection(), bus_.address(), {}, player->stream().session()});
         }
         return held;
     });
     bus_.watch([this](const cluster::Instance& instance, bool up) {
-        if (instance.address.role == Role::game && !up && bus_.bus().find(instance.address) == nullptr) {
-            lose_game(instance.address);
-        }
         if (instance.address.role != Role::gateway || up) return;
         // One that is there and not ready has lost its center: its clients play on.
         if (bus_.bus().find(instance.address) != nullptr) return;
@@ -110,11 +102,13 @@ Task<> Game::start() {
     report();
     timers_.every("save", save_tick, [this] {
         end_stale_sessions();
-        end_stale_arrivals(arrival_patience);
         save_due();
     });
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
-    timers_.every("drain", drain_tick, [this] { drain_more(); });
+    timers_.every("report_soon", report_tick, [this] {
+        if (report_due_) report();
+    });
+    hand_over_.start();
 }
 
 Task<> Game::stop() {
@@ -122,7 +116,7 @@ Task<> Game::stop() {
     ready_ = false;
     timers_.cancel_all();
     bus_.announce(false, 0, {});
-    end_stale_arrivals({});
+    hand_over_.stop();
     for (const auto id : players_.ids()) {
         auto* player = players_.find(id);
         if (player == nullptr) continue;
@@ -133,12 +127,10 @@ Task<> Game::stop() {
 }
 
 void Game::report() {
+    report_due_ = false;
     for (const auto& [player, kick] : cut_off_) bus_.send(kick.first, kick.second);
     players_gauge_.set(static_cast<std::int64_t>(players_.size()));
-    bus_.announce(ready_ && !draining_, static_cast<std::uint32_t>(players_.size()), {});
-    given_.clear();
-    const auto now = loop_.now();
-    std::erase_if(forwards_, [&](const auto& forward) { return forward.second.until < now; });
+    bus_.announce(ready_ && !hand_over_.is_draining(), static_cast<std::uint32_t>(players_.size()), {});
 }
 
 // --- ModuleHost ------------------------------------------------------------------------------------------------------
@@ -146,18 +138,6 @@ void Game::report() {
 Player* Game::find(PlayerId player) {
     auto* found = players_.find(player);
     return found != nullptr && found->is_loaded() ? found : nullptr;
-}
-
-void Game::push_to(PlayerId id, BytesView message) {
-    const auto forward = forwards_.find(id);
-    auto* player = players_.find(id);
-    if (forward != forwards_.end()) {
-        bus_.send_raw(forward->second.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
-    } else if (player != nullptr) {
-        push_here(*player, bus_.address(), message);
-    } else if (const auto center = session::center_of(bus_, id)) {
-        bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
-    }
 }
 
 void Game::push_to_all(BytesView message) {

@@ -1,7 +1,6 @@
 #pragma once
 // The game role: hosts player entities and runs the modules' handlers, one message of a player at a time.
 // The life of a message: on_client -> begin_message -> handler -> end_message -> (commit) -> release.
-#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -10,6 +9,7 @@
 #include "api/role.hpp"
 #include "api/storage.hpp"
 #include "roles/game/channel_client.hpp"
+#include "roles/game/hand_over.hpp"
 #include "roles/game/partners.hpp"
 #include "roles/game/players.hpp"
 
@@ -24,11 +24,10 @@ struct GameSettings {
     bool log_calls;
 };
 
-class Game final : public Actor, public ModuleHost {
+class Game final : public Actor, public ModuleHost, private HandOver::Host {
 public:
     static constexpr auto save_tick = std::chrono::milliseconds{500};
-    static constexpr auto arrival_patience = std::chrono::seconds{8};
-    static constexpr auto drain_tick = std::chrono::milliseconds{100};
+    static constexpr auto report_tick = std::chrono::milliseconds{100};
 
     explicit Game(RoleContext& context);
 
@@ -78,7 +77,7 @@ private:
     void send_reply(Player& player, const Running& running, bool error, BytesView body);
     void send_error(Player& player, const Running& running, const Error& error);
     /// What the player's stream has just numbered: to the client, if it is there; else it waits in the stream.
-    void send_frame(Player& player, BytesView frame);
+    void send_frame(Player& player, BytesView frame) override;
     /// Before anything else goes to clients, so that they see the order in which it was done.
     void flush_outgoing();
     /// The gateway cannot be told what the client must not miss: the connection ends, and the client resumes.
@@ -88,59 +87,31 @@ private:
 
     // --- players
     Task<session::Entrance> enter(RoleAddress from, session::EnterGame request);
-    Task<> load(Player& player);
+    Task<> load(Player& player, std::optional<storage::Ownership> expected);
     void require_not_handed_over(const session::EnterGame& request) const;
     [[nodiscard]] bool is_full_for(PlayerId player) const;
     /// What the client may resume, and what it has missed.
     session::Entrance take_up_session(Player& player, const session::EnterGame& request);
-    void run_enter_hooks(Player& player);
-    void run_leave_hooks(Player& player);
+    void run_enter_hooks(Player& player) override;
+    void run_leave_hooks(Player& player) override;
     void run_hook(Player& player, const std::function<void(Player&)>& hook);
     void on_leave(PlayerId player, ConnectionEpoch epoch, bool for_good);
+    void on_leave_passed_on(const session::LeaveGame& note);
     void start_leaving(Player& player);
     Task<> leave(Player& player);
     void end_stale_sessions();
-    /// Makes this role the owner if it is not, and reads the player; true when it was the owner already. One that may
-    /// be old (this role was paused or cut off meanwhile) is checked in storage first.
-    Task<bool> own(Player& player, bool may_be_old);
-    /// Others see the player once what its enter hooks changed is durable. Errors: unavailable: not the owner any more.
-    Task<> settle(Player& player);
-    enum class Saved : std::uint8_t { yes, refused, fenced };
-    /// Saves what is unsaved, however long that takes. Inside a turn of the player.
-    Task<Saved> save(Player& player, bool always);
-    Task<Saved> save_last(Player& player);
-    Task<Saved> save_confirmed(Player& player);
+    void require_room(PlayerId player) const override;
+    Task<bool> own(Player& player, bool may_be_old, std::optional<storage::Ownership> expected) override;
+    Task<> settle(Player& player) override;
+    Task<Saved> save(Player& player, bool always) override;
+    Task<Saved> save_last(Player& player, bool for_heir) override;
+    Task<Saved> save_confirmed(Player& player) override;
     Task<> save_in_background(Player& player);
-    void drop_fenced(Player& player);
-    /// Ends the turn of a player who is not played here (any more) and forgets them, unless somebody waits for a turn.
-    void drop(Player& player);
-    void report();
+    void drop_fenced(Player& player) override;
+    void drop(Player& player) override;
+    void report() override;
+    void report_soon() override { report_due_ = true; }
     void save_due();
-
-    // --- hand-over
-    session::Draining drain(const session::Drain& request);
-    void drain_more();
-    void hand_over_more();
-    Task<> hand_over(PlayerId player);
-    Task<> hand_over_held(Player& player, ConnectionEpoch connection, RoleAddress heir);
-    /// Its turn ends here: it goes on as if nothing had been.
-    void stay(Player& player, ConnectionEpoch connection);
-    Task<> end_hand_over(Player& player, ConnectionEpoch connection, RoleAddress heir);
-    Task<Result<Done>> move_at_center(session::MovePlayer request);
-    Task<> tell_center(session::MovePlayer request);
-    [[nodiscard]] std::optional<RoleAddress> choose_heir();
-    Task<Done> take_over(RoleAddress from, session::TakeOver request);
-    void on_handed_over(RoleAddress from, const session::HandedOver& note);
-    Task<> forget_copy(PlayerId player);
-    void lose_game(RoleAddress game);
-    /// Those whom the other game says nothing more of.
-    void end_stale_arrivals(runtime::Duration patience);
-    /// A push for a player: to where the player is.
-    void deliver(const cluster::Envelope& envelope);
-    void push_here(Player& player, RoleAddress from, BytesView message);
-    void number_push(Player& player, BytesView message);
-    /// What came for the player before it was here.
-    void push_early(Player& player);
 
     // --- ModuleHost
     void add_command(std::unique_ptr<CommandHandler> handler) override;
@@ -151,7 +122,7 @@ private:
     Settings settings() override { return settings_tree_; }
     runtime::Loop& loop() override { return loop_; }
     Metrics& metrics() override { return metrics_; }
-    void push_to(PlayerId player, BytesView message) override;
+    void push_to(PlayerId player, BytesView message) override { hand_over_.push_to(player, message); }
     void push_to_all(BytesView message) override;
     ChannelService& channels() override { return channels_; }
     Task<storage::Record> read_record(std::string space, std::string key) override;
@@ -170,6 +141,7 @@ private:
     Players players_;
     ChannelClient channels_;
     Partners partners_;
+    HandOver hand_over_;
     std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number
     std::vector<const entity::ComponentType*> components_;
     std::vector<std::function<void(Player&)>> enter_hooks_, leave_hooks_;
@@ -181,36 +153,13 @@ private:
     // When the last message ended, in which turn, and which delivery of the bus it was.
     runtime::Time ended_{};
     std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
-    bool ready_ = false, stopping_ = false, draining_ = false;
+    bool ready_ = false, stopping_ = false, report_due_ = false;
     std::uint32_t save_ticks_ = 0;
     std::set<PlayerId> save_late_;
     /// Gateways to tell again, each second, that a connection is over.
     std::map<PlayerId, std::pair<RoleAddress, session::Kick>> cut_off_;
 
-    std::deque<PlayerId> to_hand_over_;
-    std::set<PlayerId> handing_over_;
-    std::map<RoleAddress, std::uint32_t> given_;  // to each game, since it reported its load
-    struct Forward {
-        RoleAddress to;
-        runtime::Time until;
-    };
-    /// Players whom another game takes over, or has taken over: what others still send here goes there.
-    std::map<PlayerId, Forward> forwards_;
-    struct Arrival {
-        RoleAddress from;
-        runtime::Time since;
-        std::vector<Binary> pushes;  ///< of others than `from`: they wait until everything that came before has come
-        bool holds_turn = false;     ///< so does the player
-    };
-    std::map<PlayerId, Arrival> arriving_;
-    struct Early {
-        std::vector<Binary> pushes;
-        bool lost = false;  ///< there were too many
-    };
-    std::map<PlayerId, Early> early_;  // for players who are being loaded
-
     Gauge& players_gauge_;
-    Counter& handed_over_;
     Counter& gone_;
     Counter& refused_busy_;
     Counter& failed_;

@@ -1,58 +1,132 @@
-// A game that is drained gives its players to the others while their clients play on; the steps are in
-// session/messages.hpp. At every moment storage knows the owner: whoever opened the player last.
-#include "roles/game/game.hpp"
+#include "roles/game/hand_over.hpp"
+
+#include <algorithm>
 
 namespace gs::game {
 
 namespace {
+constexpr auto round_period = std::chrono::milliseconds{100};
 constexpr std::size_t at_once_max = 16;  // so that no client is held for long
 constexpr auto hold_deadline = std::chrono::seconds{2};
+constexpr auto turn_patience = std::chrono::seconds{2};  // of a client that is held
 constexpr auto take_over_deadline = std::chrono::seconds{5};
+constexpr auto refuser_pause = std::chrono::seconds{1};
+constexpr auto stay_pause = std::chrono::seconds{1};     // of a player whom storage or another game did not let go
 constexpr auto forward_time = std::chrono::seconds{60};  // what was on its way when the player went
 constexpr auto enter_patience = std::chrono::seconds{15};
+constexpr auto arrival_patience = std::chrono::seconds{8};  // more than the other game waits for the center
 constexpr auto tell_again = std::chrono::seconds{1};
+constexpr auto tick = std::chrono::milliseconds{500};
+
+Binary copy_of(BytesView bytes) { return {bytes.begin(), bytes.end()}; }
 }  // namespace
+
+HandOver::HandOver(cluster::RoleBus bus, Players& players, Metrics& metrics, Host& host)
+    : bus_{bus},
+      players_{players},
+      host_{host},
+      handed_over_{metrics.counter("gameserver_handed_over_total", "players given to another game role")},
+      gone_{metrics.counter("gameserver_game_gone_total", "messages for players or connections that are gone")},
+      timers_{bus.loop()} {
+    bus_.on<session::Drain>([this](const cluster::Envelope&, const session::Drain& request) { return drain(request); });
+    bus_.on<session::TakeOver>([this](RoleAddress from, session::TakeOver request) { return take(from, request); });
+    bus_.on<session::HandedOver>([this](const cluster::Envelope& envelope, const session::HandedOver& note) {
+        end_arrival(envelope.from, note);
+    });
+    bus_.on_raw(session::relay_to_player, [this](const cluster::Envelope& envelope) { deliver(envelope); });
+    bus_.watch([this](const cluster::Instance& instance, bool up) {
+        if (instance.address.role == Role::game && !up && bus_.bus().find(instance.address) == nullptr) {
+            lose_game(instance.address);
+        }
+    });
+}
+
+void HandOver::start() {
+    timers_.every("round", round_period, [this] { begin_round(); });
+    timers_.every("tick", tick, [this] {
+        end_stale_arrivals(arrival_patience);
+        end_forwards();
+    });
+}
+
+void HandOver::stop() {
+    stopping_ = true;
+    timers_.cancel_all();
+    end_stale_arrivals({});
+}
+
+bool HandOver::has_given(PlayerId player) const {
+    const auto forward = forwards_.find(player);
+    return forward != forwards_.end() && forward->second.accepted;
+}
+
+void HandOver::forget(PlayerId player) {
+    early_.erase(player);
+    arriving_.erase(player);
+}
+
+void HandOver::pass_on(const session::LeaveGame& note) {
+    const auto forward = forwards_.find(note.player);
+    if (forward == forwards_.end()) return;
+    if (forward->second.accepted) {
+        bus_.send(forward->second.to, note);
+    } else {
+        forward->second.left = note;
+    }
+}
 
 // --- the game that gives ---------------------------------------------------------------------------------------------
 
-session::Draining Game::drain(const session::Drain& request) {
+session::Draining HandOver::drain(const session::Drain& request) {
     if (!request.only_ask && request.on != draining_) {
-        if (request.on && !choose_heir()) {
+        if (request.on && is_alone()) {
             throw Error{Code::unavailable, "no other game server is ready to take the players; nothing is drained"};
         }
         draining_ = request.on;
         log::info("{}; {} players are here",
                   draining_ ? "is drained: players go to other game servers" : "takes players again", players_.size());
-        report();
+        host_.report();
     }
     return {draining_, players_.size(), handed_over_.value()};
 }
 
-/// Those who stay for now are tried again with the next tick.
-void Game::drain_more() {
-    if (!draining_ || !to_hand_over_.empty() || !handing_over_.empty() || !choose_heir()) return;
-    const auto ids = players_.ids();
-    to_hand_over_.assign(ids.begin(), ids.end());
-    hand_over_more();
+bool HandOver::is_alone() const {
+    const auto games = bus_.ready(Role::game);
+    return std::all_of(games.begin(), games.end(),
+                       [&](const cluster::Instance& game) { return game.address == bus_.address(); });
 }
 
-void Game::hand_over_more() {
-    if (!draining_ || stopping_) to_hand_over_.clear();
-    while (handing_over_.size() < at_once_max && !to_hand_over_.empty()) {
-        const auto id = to_hand_over_.front();
-        to_hand_over_.pop_front();
-        handing_over_.insert(id);
-        tasks_.spawn(hand_over(id), "hand over");
+/// Those who stay for now are tried again in a later one.
+void HandOver::begin_round() {
+    if (!draining_ || !to_give_.empty() || !giving_.empty() || !choose_heir()) return;
+    const auto now = bus_.loop().now();
+    std::erase_if(stay_until_, [&](const auto& entry) { return entry.second <= now; });
+    for (const auto id : players_.ids()) {
+        if (!stay_until_.contains(id) && !busy_.contains(id)) to_give_.push_back(id);
+    }
+    give_more();
+}
+
+void HandOver::give_more() {
+    if (!draining_ || stopping_) to_give_.clear();
+    while (giving_.size() < at_once_max && !to_give_.empty()) {
+        const auto id = to_give_.front();
+        to_give_.pop_front();
+        giving_.insert(id);
+        tasks_.spawn(give(id), "hand over");
     }
 }
 
-std::optional<RoleAddress> Game::choose_heir() {
+/// The one with the fewest players, but none that has refused one a moment ago.
+std::optional<RoleAddress> HandOver::choose_heir() {
     std::optional<RoleAddress> best;
     std::uint64_t least = 0;
     for (const auto& game : bus_.ready(Role::game)) {
         if (game.address == bus_.address()) continue;
-        const auto given = given_.find(game.address);
-        const auto load = std::uint64_t{game.state.load} + (given == given_.end() ? 0 : given->second);
+        auto& heir = heirs_[game.address];
+        if (bus_.loop().now() < heir.ask_again) continue;
+        if (std::exchange(heir.load, game.state.load) != game.state.load) heir.given = 0;
+        const auto load = std::uint64_t{heir.load} + heir.given;
         if (best && load >= least) continue;
         best = game.address;
         least = load;
@@ -60,85 +134,165 @@ std::optional<RoleAddress> Game::choose_heir() {
     return best;
 }
 
-Task<> Game::hand_over(PlayerId id) {
-    const auto heir = choose_heir();
+Task<> HandOver::give(PlayerId id) {
     auto* player = players_.find(id);
-    const bool can_go =
-        heir && player != nullptr && player->is_loaded() && player->is_online() == player->is_attached();
-    if (can_go) {
-        ++given_[*heir];
-        const auto connection = player->connection();
-        bool is_held = !player->is_online();
-        if (!is_held) {
-            session::HoldClient hold;
-            hold.player = id;
-            hold.epoch = connection;
-            auto held = co_await bus_.call(player->gateway(), hold, hold_deadline);
-            // Without a client (its end is on its way to here) there is nothing to hold, and it goes in the next round.
-            is_held = held.has_value();
-        }
-        player = players_.find(id);
-        if (player != nullptr) {
-            co_await player->mailbox().turn();
-            if (!player->is_loaded()) {
-                drop(*player);
-            } else if (!is_held || player->connection() != connection || stopping_) {
-                stay(*player, connection);
-            } else {
-                co_await hand_over_held(*player, connection, *heir);
-            }
-        }
+    if (player != nullptr && player->mailbox().busy()) {
+        // A handler may run for long: no client is held for that, and no other player has to wait.
+        giving_.erase(id);
+        busy_.insert(id);
+        bus_.loop().post([this] { give_more(); });
+        co_await player->mailbox().turn();
+        player->is_loaded() ? player->mailbox().done() : host_.drop(*player);
+        busy_.erase(id);
+        giving_.insert(id);
     }
-    handing_over_.erase(id);
-    loop_.post([this] { hand_over_more(); });  // not inside of this one: there may be very many
+    try {
+        co_await hold_and_give(id);
+    } catch (const std::exception& error) {
+        log::error("player {} cannot be handed over: {}", id, error.what());
+        stay_until_[id] = bus_.loop().now() + stay_pause;
+    }
+    giving_.erase(id);
+    bus_.loop().post([this] { give_more(); });  // not inside of this one: there may be very many
 }
 
-Task<> Game::hand_over_held(Player& player, ConnectionEpoch connection, RoleAddress heir) {
+/// Lets a client go that is held in vain: the turn of its player is not free soon.
+class HandOver::Patience {
+public:
+    Patience(runtime::Loop& loop, runtime::Job let_go) : loop_{loop}, let_go_{std::move(let_go)} {
+        timer_ = loop_.after(turn_patience, [this] {
+            is_over_ = true;
+            let_go_();
+        });
+    }
+    Patience(const Patience&) = delete;
+    Patience& operator=(const Patience&) = delete;
+    ~Patience() { loop_.cancel(timer_); }
+
+    /// The turn is there; true when that was in time.
+    [[nodiscard]] bool end() {
+        loop_.cancel(timer_);
+        return !is_over_;
+    }
+
+private:
+    runtime::Loop& loop_;
+    runtime::Job let_go_;
+    runtime::TimerId timer_{};
+    bool is_over_ = false;
+};
+
+Task<> HandOver::hold_and_give(PlayerId id) {
+    auto* player = players_.find(id);
+    const bool can_go = player != nullptr && player->is_loaded() && player->is_online() == player->is_attached();
+    const auto heir = can_go ? choose_heir() : std::nullopt;
+    if (!heir) co_return;
+    ++heirs_[*heir].given;
+    const auto connection = player->connection();
+    bool is_held = !player->is_online();
+    if (!is_held) {
+        session::HoldClient hold;
+        hold.player = id;
+        hold.epoch = connection;
+        auto held = co_await bus_.call(player->gateway(), hold, hold_deadline);
+        // Without a client (its end is on its way to here) there is nothing to hold, and it goes in the next round.
+        is_held = held.has_value();
+        player = players_.find(id);
+        if (player == nullptr) co_return;
+    }
+    const auto gateway = player->gateway();
+    Patience patience{bus_.loop(), [this, gateway, id, connection] {
+                          bus_.send(gateway, session::ReleaseClient{id, connection});
+                      }};
+    co_await player->mailbox().turn();
+    const bool in_time = patience.end();
+    if (!player->is_loaded()) {
+        host_.drop(*player);
+    } else if (!is_held || !in_time || player->connection() != connection || player->is_leaving() || stopping_) {
+        stay(*player, connection);
+    } else {
+        co_await give_held(*player, connection, *heir);
+    }
+}
+
+Task<> HandOver::give_held(Player& player, ConnectionEpoch connection, RoleAddress heir) {
     const auto id = player.id();
     player.set_moving(true);
-    run_leave_hooks(player);
-    const auto last = co_await save_last(player);
+    host_.run_leave_hooks(player);
+    const auto last = co_await host_.save_last(player, true);
     auto saved = last;
-    // From here to the call there is no wait: what others push is in the write, or is forwarded.
-    if (saved == Saved::yes && player.connection() == connection && !stopping_) {
-        forwards_[id] = {heir, loop_.now() + forward_time};
+    // From here to the call there is no wait: what others push is in the write, or waits for the answer.
+    if (saved == Saved::yes && player.connection() == connection && !player.is_leaving() && !stopping_) {
+        auto& forward = forwards_[id] = {heir, next_forward_++};
         session::TakeOver request;
         request.player = id;
         request.online = player.is_online();
+        request.last = player.last_write();
         auto taken = co_await bus_.call(heir, request, take_over_deadline);
         if (taken) {
-            co_await end_hand_over(player, connection, heir);
+            accepted(forward, id);
+            co_await end_giving(player, connection, heir);
             co_return;
         }
         log::info("player {} stays for now: {}", id, taken.error().message());
-        forwards_.erase(id);
+        const auto why = taken.error().code();
+        if (why == Code::unavailable || why == Code::busy || why == Code::deadline) {
+            if (const auto refuser = heirs_.find(heir); refuser != heirs_.end()) {
+                refuser->second.ask_again = bus_.loop().now() + refuser_pause;
+            }
+        }
         bus_.send(heir, session::HandedOver{id, false});
     }
     if (saved == Saved::yes) {
-        // The player may have been taken over for all that: storage knows. Also, what is stored of the stream is not the
-        // whole of it any more.
-        const auto checked = co_await save(player, true);
+        // The one write that decides: an heir that comes after it comes too late for ever, and if it came before, storage
+        // refuses this. Also, what is stored of the stream is not the whole of it any more.
+        const auto checked = co_await host_.save(player, true);
         saved = checked;
     }
     if (saved == Saved::fenced) {
-        drop_fenced(player);
+        // The heir, most likely; when it is another one, it finds out who by the center.
+        if (const auto forward = forwards_.extract(id); !forward.empty()) accepted(forward.mapped(), id);
+        host_.drop_fenced(player);
         co_return;
     }
     player.set_moving(stopping_);
+    stay_until_[id] = bus_.loop().now() + stay_pause;
+    take_back(player, connection);
     try {
-        run_enter_hooks(player);
+        host_.run_enter_hooks(player);
     } catch (const std::exception& error) {
         log::error("an enter hook failed for player {}: {}", id, error.what());
+    }
+    const auto settled = co_await host_.save_confirmed(player);
+    if (settled == Saved::fenced) {
+        host_.drop_fenced(player);
+        co_return;
     }
     stay(player, connection);
 }
 
-void Game::stay(Player& player, ConnectionEpoch connection) {
+void HandOver::take_back(Player& player, ConnectionEpoch connection) {
+    const auto forward = forwards_.extract(player.id());
+    if (forward.empty()) return;
+    for (const auto& push : forward.mapped().pushes) number_push(player, push);
+    if (!forward.mapped().lost) return;
+    player.stream().tear();
+    bus_.send(player.gateway(), session::Kick{player.id(), connection, Code::busy, "too much was sent at once", true});
+}
+
+void HandOver::stay(Player& player, ConnectionEpoch connection) {
     bus_.send(player.gateway(), session::ReleaseClient{player.id(), connection});
     player.mailbox().done();
 }
 
-Task<> Game::end_hand_over(Player& player, ConnectionEpoch connection, RoleAddress heir) {
+void HandOver::accepted(Forward& forward, PlayerId player) {
+    forward.accepted = true;
+    for (const auto& push : std::exchange(forward.pushes, {})) {
+        bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(player), 0, push);
+    }
+}
+
+Task<> HandOver::end_giving(Player& player, ConnectionEpoch connection, RoleAddress heir) {
     const auto id = player.id();
     player.set_loaded(false);
     player.set_moving(false);
@@ -147,175 +301,249 @@ Task<> Game::end_hand_over(Player& player, ConnectionEpoch connection, RoleAddre
     move.epoch = connection;
     move.game = heir;
     auto moved = co_await move_at_center(move);
+    const auto forward = forwards_.find(id);  // gone when the heir was lost
     if (!moved && moved.error().code() == Code::fenced) {
         // This game was lost for the center meanwhile: whoever opened the player after that one is the owner.
-        forwards_.erase(id);
+        if (forward != forwards_.end()) forwards_.erase(forward);
         bus_.send(heir, session::HandedOver{id, false});
-        drop_fenced(player);
+        host_.drop_fenced(player);
         co_return;
     }
     log::debug("player {} was handed over to {}", id, heir);
-    if (!moved) tasks_.spawn(tell_center(move), "tell the center who moved");
     handed_over_.add();
-    bus_.send(heir, session::HandedOver{id, true});
+    if (forward != forwards_.end()) {
+        auto& open = forward->second;
+        open.told = moved.has_value();
+        open.until = bus_.loop().now() + forward_time;
+        if (!open.told) tasks_.spawn(tell_center(move, open.number), "tell the center who moved");
+        bus_.send(heir, session::HandedOver{id, true, open.lost});
+        if (open.left) bus_.send(heir, *open.left);
+    }
     if (player.connection() == connection && player.is_online()) {
         bus_.send(player.gateway(), session::SwitchClient{id, connection, heir, player.stream().next() - 1});
-        player.disconnect(loop_.now());
+        player.disconnect(bus_.loop().now());
     }
-    drop(player);
+    host_.drop(player);
 }
 
-Task<Result<Done>> Game::move_at_center(session::MovePlayer request) {
+Task<Result<Done>> HandOver::move_at_center(session::MovePlayer request) {
     const auto center = session::center_of(bus_, request.player);
     if (!center) co_return Result<Done>{center.error()};
     co_return co_await bus_.call(*center, request);
 }
 
-/// Until it knows, it sends here what is for the player, and that is forwarded.
-Task<> Game::tell_center(session::MovePlayer request) {
-    while (forwards_.contains(request.player)) {
-        co_await sleep(loop_, tell_again);
+/// Until it knows, it sends here what is for the player, and that is forwarded. One task for each player at most: it ends
+/// when the player comes back or the heir is lost, too.
+Task<> HandOver::tell_center(session::MovePlayer request, std::uint64_t number) {
+    for (;;) {
+        co_await sleep(bus_.loop(), tell_again);
+        const auto before = forwards_.find(request.player);
+        if (before == forwards_.end() || before->second.number != number) co_return;
         auto moved = co_await move_at_center(request);
-        if (moved || moved.error().code() == Code::fenced) co_return;
+        if (!moved && moved.error().code() != Code::fenced) continue;
+        const auto forward = forwards_.find(request.player);
+        if (forward == forwards_.end() || forward->second.number != number) co_return;
+        forward->second.told = true;
+        forward->second.until = bus_.loop().now() + forward_time;
+        co_return;
     }
+}
+
+void HandOver::end_forwards() {
+    const auto now = bus_.loop().now();
+    std::erase_if(forwards_, [&](const auto& entry) { return entry.second.told && entry.second.until < now; });
 }
 
 // --- the game that takes ---------------------------------------------------------------------------------------------
 
-Task<Done> Game::take_over(RoleAddress from, session::TakeOver request) {
-    if (!ready_ || draining_ || stopping_) throw Error{Code::unavailable, "{} takes no players", bus_.address()};
-    if (is_full_for(request.player)) throw Error{Code::busy, "{} is full", bus_.address()};
-    auto& player = players_.find_or_create(request.player);
-    if (const auto older = arriving_.find(request.player); older != arriving_.end())
-        on_handed_over(older->second.from, {request.player, true});
-    arriving_[request.player] = {from, loop_.now(), {}, false};
+Task<Done> HandOver::take(RoleAddress from, session::TakeOver request) {
+    const auto id = request.player;
+    if (draining_ || stopping_) throw Error{Code::unavailable, "{} takes no players", bus_.address()};
+    host_.require_room(id);
+    const auto older = arriving_.find(id);
+    if (older != arriving_.end()) {
+        // One at a time: each ends before the next one waits for a turn that the first one keeps.
+        if (!older->second.has_turn) throw Error{Code::conflict, "player {} is being taken over just now", id};
+        end_arrival(older->second.from, {id, true, false});
+    }
+    auto& player = players_.find_or_create(id);
+    auto& arrival = arriving_[id];
+    arrival.from = from;
+    arrival.since = bus_.loop().now();
+    std::optional<storage::Ownership> expected;  // one who was never owned has no last write
+    if (request.last.epoch != OwnerEpoch{}) expected = request.last;
     co_await player.mailbox().turn();
-    forwards_.erase(request.player);
+    forwards_.erase(id);
+    bool has_opened = false;
     Error failure{Code::ok, ""};
     try {
-        const bool was_here = co_await own(player, true);
-        if (!was_here) run_enter_hooks(player);
-        co_await settle(player);
+        const bool was_here = co_await host_.own(player, true, expected);
+        if (was_here) throw Error{Code::fenced, "{} owns player {} already", bus_.address(), id};
+        has_opened = true;
+        host_.run_enter_hooks(player);
+        co_await host_.settle(player);
+        if (arrival.lost) player.stream().tear();
         push_early(player);
+        if (arrival.unwanted) throw Error{Code::unavailable, "player {} stayed after all", id};
     } catch (const Error& error) {
         failure = error;
     } catch (const std::exception& error) {
-        failure = Error{Code::internal, "an enter hook failed for player {}: {}", request.player, error.what()};
+        failure = Error{Code::internal, "an enter hook failed for player {}: {}", id, error.what()};
     }
     if (failure.code() != Code::ok) {
-        arriving_.erase(request.player);
-        player.is_loaded() ? player.mailbox().done() : drop(player);
+        if (has_opened && arrival.unwanted && !player.is_online()) player.set_loaded(false);
+        const auto waiting = std::move(arrival.pushes);
+        arriving_.erase(id);
+        // Who is not here is where the center says.
+        const auto center = session::center_of(bus_, id);
+        for (const auto& push : waiting) {
+            if (player.is_loaded()) {
+                push_here(player, bus_.address(), push);
+            } else if (center) {
+                bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, push);
+            }
+        }
+        player.is_loaded() ? player.mailbox().done() : host_.drop(player);
         throw Error{failure};
     }
     // The time in which a client may come back counts from when it should have come.
-    if (!player.is_online()) player.disconnect(loop_.now() + (request.online ? enter_patience : runtime::Duration{}));
-    log::debug("player {} was taken over from {}", request.player, from);
-    const auto arrival = arriving_.find(request.player);
-    arrival != arriving_.end() ? void(arrival->second.holds_turn = true) : player.mailbox().done();
-    report();
+    const auto comes = request.online ? enter_patience : runtime::Duration{};
+    if (!player.is_online()) player.disconnect(bus_.loop().now() + comes);
+    log::debug("player {} was taken over from {}", id, from);
+    host_.report_soon();
+    if (arrival.over) {
+        arriving_.erase(id);
+        player.mailbox().done();
+    } else {
+        arrival.has_turn = true;
+        arrival.since = bus_.loop().now();
+    }
     co_return Done{};
 }
 
-void Game::on_handed_over(RoleAddress from, const session::HandedOver& note) {
-    const auto arriving = arriving_.find(note.player);
-    if (arriving == arriving_.end() || arriving->second.from != from) return;
-    const auto arrival = std::move(arriving->second);
-    arriving_.erase(arriving);
-    if (auto* player = players_.find(note.player)) {
-        for (const auto& push : arrival.pushes) push_here(*player, bus_.address(), push);
-        if (arrival.holds_turn) player->mailbox().done();
-    }
-    if (!note.done) tasks_.spawn(forget_copy(note.player), "forget a copy");
+void HandOver::end_arrival(RoleAddress from, const session::HandedOver& note) {
+    const auto place = arriving_.find(note.player);
+    if (place == arriving_.end() || place->second.from != from || place->second.over) return;
+    auto& arrival = place->second;
+    auto& player = *players_.find(note.player);
+    arrival.over = true;
+    arrival.unwanted = !note.done;
+    arrival.lost = note.lost;
+    if (note.lost && arrival.has_turn) player.stream().tear();  // else take() does, when it is read
+    for (const auto& push : std::exchange(arrival.pushes, {})) push_here(player, bus_.address(), push);
+    if (!arrival.has_turn) return;  // take() sees to the rest
+    arriving_.erase(place);
+    if (!note.done && !player.is_online()) player.set_loaded(false);  // the other game goes on with the player
+    player.is_loaded() ? player.mailbox().done() : host_.drop(player);
 }
 
-/// The other game goes on with the player.
-Task<> Game::forget_copy(PlayerId id) {
-    auto* player = players_.find(id);
-    if (player == nullptr) co_return;
-    co_await player->mailbox().turn();
-    if (!player->is_online()) player->set_loaded(false);
-    player->is_loaded() ? player->mailbox().done() : drop(*player);
-}
-
-/// What it has forwarded has come, or never will.
-void Game::lose_game(RoleAddress game) {
+/// What it has forwarded has come, or never will; nobody knows which.
+void HandOver::lose_game(RoleAddress game) {
     std::vector<PlayerId> left;
     for (const auto& [player, arrival] : arriving_) {
         if (arrival.from == game) left.push_back(player);
     }
-    for (const auto player : left) on_handed_over(game, {player, true});
-    std::erase_if(forwards_, [&](const auto& forward) { return forward.second.to == game; });
+    for (const auto player : left) end_arrival(game, {player, true, true});
+    // Those that are not accepted are seen to where the answer is waited for.
+    std::erase_if(forwards_, [&](const auto& entry) { return entry.second.to == game && entry.second.accepted; });
+    heirs_.erase(game);
 }
 
-void Game::end_stale_arrivals(runtime::Duration patience) {
+void HandOver::end_stale_arrivals(runtime::Duration patience) {
     std::map<PlayerId, RoleAddress> stale;
     for (const auto& [player, arrival] : arriving_) {
-        if (loop_.now() - arrival.since >= patience) stale.emplace(player, arrival.from);
+        if (bus_.loop().now() - arrival.since >= patience) stale.emplace(player, arrival.from);
     }
-    for (const auto& [player, from] : stale) on_handed_over(from, {player, true});
+    for (const auto& [player, from] : stale) end_arrival(from, {player, true, true});
 }
 
 // --- pushes ----------------------------------------------------------------------------------------------------------
 
-void Game::deliver(const cluster::Envelope& envelope) {
-    const PlayerId id{envelope.subject};
-    const auto forward = forwards_.find(id);
-    auto* player = players_.find(id);
-    std::optional<RoleAddress> to;
-    if (forward != forwards_.end()) {
-        to = forward->second.to;
-    } else if (player == nullptr && envelope.from.role == Role::game) {
-        // Forwarded to here, and not taken over after all: the center knows where the player is.
-        if (const auto center = session::center_of(bus_, id)) to = *center;
+bool HandOver::forward(PlayerId id, BytesView message) {
+    const auto place = forwards_.find(id);
+    if (place == forwards_.end() || planted(PlantedBug::queue_after_freeze)) return false;
+    auto& forward = place->second;
+    if (forward.accepted) {
+        bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+    } else if (forward.pushes.size() < session::Stream::messages_max) {
+        forward.pushes.push_back(copy_of(message));
+    } else {
+        forward.lost = true;
     }
-    if (to) {
-        bus_.send_raw(*to, session::relay_to_player, envelope.subject, 0, envelope.body);
-    } else if (player != nullptr) {
+    return true;
+}
+
+void HandOver::push_to(PlayerId id, BytesView message) {
+    if (forward(id, message)) return;
+    if (auto* player = players_.find(id)) {
+        push_here(*player, bus_.address(), message);
+    } else if (const auto center = session::center_of(bus_, id)) {
+        bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+    }
+}
+
+void HandOver::deliver(const cluster::Envelope& envelope) {
+    const PlayerId id{envelope.subject};
+    if (forward(id, envelope.body)) return;
+    if (auto* player = players_.find(id)) {
         push_here(*player, envelope.from, envelope.body);
+        return;
+    }
+    // Forwarded to here, and gone since: the center knows where the player is.
+    const auto center = session::center_of(bus_, id);
+    if (center && envelope.from.role == Role::game) {
+        bus_.send_raw(*center, session::relay_to_player, envelope.subject, 0, envelope.body);
     } else {
         gone_.add();
     }
 }
 
-void Game::push_here(Player& player, RoleAddress from, BytesView message) {
+void HandOver::push_here(Player& player, RoleAddress from, BytesView message) {
     const auto arriving = arriving_.find(player.id());
-    if (arriving != arriving_.end() && arriving->second.from != from) {
+    if (arriving != arriving_.end() && !arriving->second.over && arriving->second.from != from) {
         auto& waiting = arriving->second.pushes;
-        waiting.emplace_back(message.begin(), message.end());
+        waiting.push_back(copy_of(message));
         // Better out of order than without a bound.
-        if (waiting.size() > session::Stream::messages_max) on_handed_over(arriving->second.from, {player.id(), true});
+        if (waiting.size() > session::Stream::messages_max) {
+            end_arrival(arriving->second.from, {player.id(), true, false});
+        }
         return;
     }
     if (!player.is_loaded()) {
         auto& early = early_[player.id()];
         early.lost = early.lost || early.pushes.size() >= session::Stream::messages_max;
-        if (!early.lost) early.pushes.emplace_back(message.begin(), message.end());
+        if (!early.lost) early.pushes.push_back(copy_of(message));
         return;
     }
     if (planted(PlantedBug::push_to_nobody) && !player.is_online()) return;
     number_push(player, message);
 }
 
-void Game::number_push(Player& player, BytesView message) {
+void HandOver::number_push(Player& player, BytesView message) {
     const auto push = wire::parse_message(message);
     if (!push.header.state) {
-        send_frame(player, player.stream().add(push.header, push.body));
+        host_.send_frame(player, player.stream().add(push.header, push.body));
     } else if (player.is_attached()) {
         Buffer frame;
         const auto begin = wire::begin_frame(frame);
         frame.append(message);
         wire::finish_frame(frame, begin);
-        send_frame(player, frame);
+        host_.send_frame(player, frame);
     }
 }
 
-void Game::push_early(Player& player) {
+void HandOver::push_early(Player& player) {
     const auto early = early_.find(player.id());
     if (early == early_.end()) return;
     const auto waiting = std::move(early->second);
     early_.erase(early);
     if (waiting.lost) player.stream().tear();
     for (const auto& push : waiting.pushes) number_push(player, push);
+}
+
+bool HandOver::has_lost_early(PlayerId player) const {
+    const auto early = early_.find(player);
+    return early != early_.end() && early->second.lost;
 }
 
 }  // namespace gs::game

@@ -195,17 +195,13 @@ Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buf
         co_return;
     }
     if (*outcome == storage::Outcome::fenced && turn.has_partners()) {
-        // It may be the other one who is fenced, and that since the change was done.
+        // It may be the other one who is fenced; then nothing was done, else storage would have said dup.
         auto done = co_await partners_.was_done(player);
         if (done && !*done) {
             fail_message(player, running, {Code::conflict, "the other player is not there any more; try again"});
             co_return;
         }
-        if (done) {
-            outcome = storage::Outcome::dup;
-        } else {
-            turn.leave_partners();
-        }
+        turn.leave_partners();
     }
     switch (*outcome) {
         case storage::Outcome::ok:

@@ -11,7 +11,7 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     if (stopping_) throw Error{Code::unavailable, "this game server is stopping"};
     if (players_.find(request.player) == nullptr) {
         require_not_handed_over(request);
-        if (draining_) {
+        if (hand_over_.is_draining()) {
             bus_.publish(Role::center, session::Unloaded{request.player, request.epoch});  // who thought it was here
             throw Error{Code::unavailable, "this game server takes no more players; try again"};
         }
@@ -36,12 +36,12 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     Error failure{Code::ok, ""};
     try {
         require_not_handed_over(request);
-        forwards_.erase(request.player);
-        const bool was_here = co_await own(player, request.moves);
+        hand_over_.came_back(request.player);
+        const bool was_here = co_await own(player, request.moves, std::nullopt);
         entrance = take_up_session(player, request);
         if (!was_here || entrance.state != wire::SessionState::resumed) run_enter_hooks(player);
         co_await settle(player);
-        push_early(player);
+        hand_over_.push_early(player);
     } catch (const Error& error) {
         failure = error;
     } catch (const std::exception& error) {
@@ -68,13 +68,18 @@ Task<session::Entrance> Game::enter(RoleAddress from, session::EnterGame request
     co_return std::move(entrance);
 }
 
-Task<bool> Game::own(Player& player, bool may_be_old) {
+void Game::require_room(PlayerId player) const {
+    if (!ready_) throw Error{Code::unavailable, "{} takes no players", bus_.address()};
+    if (is_full_for(player)) throw Error{Code::busy, "{} is full", bus_.address()};
+}
+
+Task<bool> Game::own(Player& player, bool may_be_old, std::optional<storage::Ownership> expected) {
     if (may_be_old && player.is_loaded()) {
         const auto saved = co_await save(player, true);
         player.set_loaded(saved != Saved::fenced);
     }
     const bool was_here = player.is_loaded();
-    if (!was_here) co_await load(player);
+    if (!was_here) co_await load(player, expected);
     co_return was_here;
 }
 
@@ -86,18 +91,17 @@ Task<> Game::settle(Player& player) {
     }
 }
 
-Task<> Game::load(Player& player) {
-    auto opened = co_await persistence_.open(player.key());
+Task<> Game::load(Player& player, std::optional<storage::Ownership> expected) {
+    auto opened = co_await persistence_.open(player.key(), expected);
     auto stored = std::move(opened).value();
-    player.restore_session(stored);
+    player.restore_session(stored, expected.has_value());
     player.load(std::move(stored), components_).value();
-    const auto early = early_.find(player.id());
-    if (early != early_.end() && early->second.lost) player.stream().tear();
+    if (hand_over_.has_lost_early(player.id())) player.stream().tear();
 }
 
 /// The center sent the client here before it knew; the next time it will send it there.
 void Game::require_not_handed_over(const session::EnterGame& request) const {
-    if (!request.moves && forwards_.contains(request.player)) {
+    if (!request.moves && hand_over_.has_given(request.player)) {
         throw Error{Code::unavailable, "player {} has gone to another game server; connect again", request.player};
     }
 }
@@ -175,13 +179,20 @@ void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
 void Game::on_leave(PlayerId id, ConnectionEpoch epoch, bool for_good) {
     auto* player = players_.find(id);
     if (player == nullptr) {
-        bus_.publish(Role::center, session::Unloaded{id, epoch});
+        if (!hand_over_.has_given(id)) bus_.publish(Role::center, session::Unloaded{id, epoch});
         return;
     }
     if (player->connection() != epoch && !planted(PlantedBug::delete_by_player)) return;
     cut_off_.erase(id);
     if (player->is_online()) player->disconnect(loop_.now());
     if (for_good || settings_.resume.count() == 0) start_leaving(*player);
+}
+
+/// The client left for good while its player was on the way to here; unless it is back.
+void Game::on_leave_passed_on(const session::LeaveGame& note) {
+    auto* player = players_.find(note.player);
+    hand_over_.pass_on(note);  // the player may have gone on already
+    if (player != nullptr && !player->is_online() && player->connection() <= note.epoch) start_leaving(*player);
 }
 
 void Game::start_leaving(Player& player) {
@@ -207,7 +218,7 @@ Task<> Game::leave(Player& player) {
         co_return;
     }
     run_leave_hooks(player);
-    const auto saved = co_await save_last(player);
+    const auto saved = co_await save_last(player, false);
     if (saved == Saved::fenced) {
         drop_fenced(player);
         co_return;
@@ -221,7 +232,7 @@ Task<> Game::leave(Player& player) {
 }
 
 /// With a note for whoever resumes the session: how to go on, or that it is over.
-Task<Game::Saved> Game::save_last(Player& player) {
+Task<Saved> Game::save_last(Player& player, bool for_heir) {
     auto& stream = player.stream();
     if (!player.is_moving()) {
         if (stream.session() != 0) stream.end();
@@ -231,20 +242,20 @@ Task<Game::Saved> Game::save_last(Player& player) {
     auto saved = Saved::yes;
     for (std::uint64_t noted = 0; noted != stream.next() && saved == Saved::yes;) {
         noted = stream.next();
-        player.set_whole_mark(true);
+        player.set_whole_mark(for_heir ? Player::Whole::for_heir : Player::Whole::for_anyone);
         saved = co_await save(player, true);
     }
-    player.set_whole_mark(false);
+    player.set_whole_mark(Player::Whole::no);
     co_return saved;
 }
 
 /// Only when something waits that nobody may see before it is durable.
-Task<Game::Saved> Game::save_confirmed(Player& player) {
+Task<Saved> Game::save_confirmed(Player& player) {
     if (!player.unsaved_real_time()) co_return Saved::yes;
     co_return co_await save(player, false);
 }
 
-Task<Game::Saved> Game::save(Player& player, bool always) {
+Task<Saved> Game::save(Player& player, bool always) {
     if (!player.unsaved() && !always) co_return Saved::yes;
     storage::Commit commit;
     commit.entities.push_back(player.next_write());
@@ -303,7 +314,7 @@ void Game::drop(Player& player) {
         return;
     }
     // One that was handed over is with another game role.
-    if (!forwards_.contains(player.id())) {
+    if (!hand_over_.has_given(player.id())) {
         bus_.publish(Role::center, session::Unloaded{player.id(), player.connection()});
     }
     // Whoever dropped the player may still stand on its frame.
@@ -317,8 +328,7 @@ void Game::drop(Player& player) {
         players_.erase(id);
         save_late_.erase(id);
         cut_off_.erase(id);
-        early_.erase(id);
-        arriving_.erase(id);
+        hand_over_.forget(id);
         players_gauge_.set(static_cast<std::int64_t>(players_.size()));
     });
 }

@@ -5,7 +5,8 @@
 namespace gs::game {
 
 namespace {
-constexpr auto turn_patience = std::chrono::seconds{1};  // two who ask each other wait for no longer than that
+constexpr auto turn_patience = std::chrono::seconds{1};         // for the turn of the other one
+constexpr auto short_patience = std::chrono::milliseconds{50};  // of one who keeps a third player waiting meanwhile
 constexpr auto prepare_deadline = std::chrono::milliseconds{1500};
 constexpr auto decision_patience = std::chrono::seconds{3};
 }  // namespace
@@ -78,7 +79,10 @@ Task<Binary> Partners::together(PlayerId other, Command part, Binary body) {
     request.part = part;
     request.body = std::move(body);
     const auto id = request.id;
-    const Asking asking{asking_, PlayerId{turn->entity().key().id}};
+    const PlayerId asker{turn->entity().key().id};
+    if (!turn->has_partners()) request.asker = asker;
+    const Asking asking{asking_, asker};
+    refuse_queued(asker);
     auto prepared = co_await bus_.call(game, std::move(request), prepare_deadline);
     const auto tell = [this, game, id](bool done) { bus_.send(game, session::Decide{id, done}); };
     if (!prepared) {
@@ -90,7 +94,36 @@ Task<Binary> Partners::together(PlayerId other, Command part, Binary body) {
     co_return std::move(prepared->reply);
 }
 
+void Partners::refuse_queued(PlayerId player) {
+    std::vector<runtime::Promise<bool>> refused;
+    const auto [begin, end] = queued_.equal_range(player);
+    for (auto place = begin; place != end; ++place) {
+        if (!may_wait(place->second.asker, player)) refused.push_back(place->second.has_turn);
+    }
+    for (const auto& has_turn : refused) has_turn.set(false);
+}
+
 // --- the other one ---------------------------------------------------------------------------------------------------
+
+Task<bool> Partners::turn_of(Player& player, PlayerId asker) {
+    if (player.mailbox().try_begin()) co_return true;
+    Queued queued;
+    queued.asker = asker;
+    const auto has_turn = queued.has_turn;
+    player.mailbox().wait(
+        [this, &player, has_turn] { has_turn.is_set() ? give_turn_back(player) : has_turn.set(true); });
+    const auto place = queued_.emplace(player.id(), std::move(queued));
+    const auto patience = asker == PlayerId{} ? short_patience : turn_patience;
+    const auto timer = bus_.loop().after(patience, [has_turn] { has_turn.set(false); });
+    auto answer = has_turn.future();
+    const bool taken = co_await std::move(answer);
+    bus_.loop().cancel(timer);
+    queued_.erase(place);
+    co_return taken;
+}
+
+/// One who is not played here any more is forgotten by the last one who waited.
+void Partners::give_turn_back(Player& player) { player.is_loaded() ? player.mailbox().done() : ends_.gone(player); }
 
 Task<session::Prepared> Partners::prepare(RoleAddress from, session::Prepare request) {
     if (!parts_.contains(request.part)) {
@@ -100,12 +133,12 @@ Task<session::Prepared> Partners::prepare(RoleAddress from, session::Prepare req
     if (player == nullptr || !player->is_loaded()) {
         throw Error{Code::not_found, "player {} does not play now", request.player};
     }
-    // Two who ask each other would wait in vain: the clients try again, one of them first.
-    if (asking_.contains(request.player)) throw Error{Code::busy, "player {} trades right now", request.player};
-    const auto began = bus_.loop().now();
-    co_await player->mailbox().turn();
-    if (bus_.loop().now() - began > turn_patience || !player->is_loaded() || player->is_moving()) {
-        player->is_loaded() ? player->mailbox().done() : ends_.gone(*player);
+    if (asking_.contains(request.player) && !may_wait(request.asker, request.player)) {
+        throw Error{Code::busy, "player {} trades right now", request.player};
+    }
+    const bool has_turn = co_await turn_of(*player, request.asker);
+    if (!has_turn || !player->is_loaded() || player->is_moving()) {
+        if (has_turn) give_turn_back(*player);
         throw Error{Code::busy, "player {} is busy; nothing was done", request.player};
     }
     session::Prepared prepared;

@@ -30,8 +30,8 @@ public:
     void add(std::unique_ptr<PartHandler> part, const std::string& module);
     /// For the turn that runs now.
     Task<Binary> together(PlayerId other, Command part, Binary body);
-    /// How a common change of this player ended when storage's last word does not tell: it refuses a repeated write too,
-    /// once the other player has a new owner. No value: this role does not own the player any more, or cannot know.
+    /// Whether the common change was done that this player's next write was to be, when storage has not said so. No
+    /// value: this role does not own the player any more, or cannot know.
     Task<std::optional<bool>> was_done(Player& player);
 
 private:
@@ -45,8 +45,24 @@ private:
         PlayerId player{};
         runtime::TimerId timer{};
     };
+    /// One who waits for the turn of a player here.
+    struct Queued {
+        PlayerId asker{};
+        runtime::Promise<bool> has_turn;
+    };
 
     Task<RoleAddress> game_of(PlayerId player);
+    /// Two who ask each other must not both wait, nor both be refused, again and again in step: the one with the smaller
+    /// id waits. Then whoever waits for one who asks has a smaller id than that one, and no circle closes; one who keeps
+    /// others waiting meanwhile never waits for one who asks.
+    [[nodiscard]] static bool may_wait(PlayerId asker, PlayerId asking) {
+        return asker != PlayerId{} && asker < asking;
+    }
+    /// The player begins to ask.
+    void refuse_queued(PlayerId player);
+    /// Takes the player's turn; false: it was not free in time, or the asker must not wait for it any more.
+    Task<bool> turn_of(Player& player, PlayerId asker);
+    void give_turn_back(Player& player);
     Task<session::Prepared> prepare(RoleAddress from, session::Prepare request);
     session::Prepared run_part(Player& player, const session::Prepare& request);
     void decide(const Key& key, bool done);
@@ -59,7 +75,8 @@ private:
     Ends ends_;
     std::map<Command, Part> parts_;
     std::map<Key, Waiting> waiting_;
-    std::set<PlayerId> asking_;  // ours whose turn waits for another one
+    std::multimap<PlayerId, Queued> queued_;  // by the player whose turn it is
+    std::set<PlayerId> asking_;               // ours whose turn waits for another one
     std::uint64_t next_id_ = 1;
     runtime::Tasks tasks_;
 };

@@ -10,6 +10,9 @@ namespace gs::game {
 
 using session::Player;
 
+/// How a write of a player ended. Refused: storage will never take it as it is. Fenced: another game owns the player.
+enum class Saved : std::uint8_t { yes, refused, fenced };
+
 class Players {
 public:
     [[nodiscard]] Player* find(PlayerId id) const {

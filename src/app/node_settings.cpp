@@ -91,7 +91,12 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
         set_text(tree, "gateway.tcp.address", row->clients, row->name);
         set_text(tree, "login.http.address", row->http, row->name);
     }
-    if (!overrides.roles.empty()) {
+    if (!overrides.roles.empty() && row != node.rows.end()) {
+        mistake =
+            Error{Code::invalid,
+                  "--roles does not go with a cluster file: others find what node \"{}\" runs in its [[node]] row",
+                  row->name};
+    } else if (!overrides.roles.empty()) {
         auto parsed = parse_roles(overrides.roles);
         if (parsed) {
             node.roles = std::move(*parsed);
@@ -144,12 +149,14 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                          "loopback address",
                          known.name};
         }
-        if (known.roles.contains(Role::storage) && !std::exchange(storage, known.name).empty()) {
+        if (!known.roles.contains(Role::storage)) continue;
+        if (!storage.empty()) {
             return Error{Code::invalid,
-                         "more than one node has the role storage, \"{}\" is one of them; the engines of this version "
-                         "keep a database for one node alone",
-                         known.name};
+                         "nodes \"{}\" and \"{}\" both have the role storage; the engines of this version keep a "
+                         "database for one node alone",
+                         storage, known.name};
         }
+        storage = known.name;
     }
     return node;
 }

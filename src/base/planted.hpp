@@ -24,7 +24,8 @@
     X(push_to_nobody, "a push to a player whose connection is lost is dropped")                            \
     X(forgotten_mark, "a write does not say which requests it contains")                                   \
     X(half_trade, "of two players who change together only one is written")                                \
-    X(credit_twice, "a payment that was credited is credited again")
+    X(credit_twice, "a payment that was credited is credited again")                                       \
+    X(queue_after_freeze, "a game that gives a player away keeps what is pushed to the player")
 
 namespace gs {
 

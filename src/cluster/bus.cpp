@@ -262,7 +262,8 @@ Result<RoleAddress> RoleBus::keeper(Role role, std::uint64_t key) const {
     for (const auto& instance : bus_.instances()) {
         if (instance.address.role == role && instance.node == name && instance.state.ready) found = instance.address;
     }
-    if (!found) return Error{Code::unavailable, "the {} on node {} is not ready right now", role, name};
+    if (!found)
+        return Error{Code::unavailable, "the {} that keeps this is not ready right now; try again in a moment", role};
     return *found;
 }
 

@@ -26,7 +26,8 @@ struct LinkHello {
     std::string cluster, node;
     Incarnation incarnation{};
     std::string refusal;  ///< not empty: why the link is closed
-    FIELDS(protocol, cluster, node, incarnation, refusal)
+    std::string centers;  ///< those that its config names
+    FIELDS(protocol, cluster, node, incarnation, refusal, centers)
 };
 
 struct Announcements {
@@ -118,7 +119,7 @@ private:
         const auto begin = wire::begin_frame(out);
         out.append(as_bytes(link_magic));
         msgpack::encode_to(out, LinkHello{link_protocol, links_.options_.cluster, links_.group_.node,
-                                          links_.group_.self, std::move(refusal)});
+                                          links_.group_.self, std::move(refusal), own_centers()});
         wire::finish_frame(out, begin);
     }
 
@@ -155,6 +156,8 @@ private:
             {Code::forbidden, "node {} refuses the link: {}", node_, hello ? hello->refusal : hello.error().message()});
     }
 
+    [[nodiscard]] std::string own_centers() const { return links_.group_.shards.names(Role::center); }
+
     [[nodiscard]] std::string objection(const LinkHello& hello) const {
         const auto& options = links_.options_;
         if (hello.protocol != link_protocol) {
@@ -163,6 +166,12 @@ private:
         }
         if (hello.cluster != options.cluster) {
             return fmt::format("this is cluster \"{}\", not \"{}\"", options.cluster, hello.cluster);
+        }
+        // Else two of them could keep one player.
+        if (hello.centers != own_centers()) {
+            return fmt::format(
+                "its config names the centers ({}), that of node \"{}\" ({}); stop all nodes to change them",
+                hello.centers, links_.group_.node, own_centers());
         }
         const bool known = std::any_of(options.peers.begin(), options.peers.end(),
                                        [&](const PeerAddress& peer) { return peer.node == hello.node; });

@@ -324,6 +324,20 @@ TEST_CASE("a node of another cluster or with another name gets no link", "[clust
     CHECK(world.counting.times.size() < 100);  // three pairs of nodes, each tried once a second or less
 }
 
+TEST_CASE("nodes whose configs name other centers get no link", "[cluster][CLU-09][CEN-06]") {
+    World world;
+    const bool alike = GENERATE(true, false);
+    CAPTURE(alike);
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    for (const auto* center : {"one", "two"}) a.group.shards.add(Role::center, center);
+    b.group.shards.add(Role::center, "two");
+    if (alike) b.group.shards.add(Role::center, "one");
+    world.time.advance(20s);
+    CHECK(a.links.connected() == (alike ? 1 : 0));
+    CHECK(b.links.connected() == (alike ? 1 : 0));
+}
+
 TEST_CASE("what does not speak the protocol of links is closed and harms nobody", "[cluster][CLU-10]") {
     class Stranger final : public transport::ConnectionHandler {
     public:

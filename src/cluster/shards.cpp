@@ -1,5 +1,9 @@
 #include "cluster/shards.hpp"
 
+#include <set>
+
+#include <fmt/ranges.h>
+
 namespace gs::cluster {
 
 /// Source: the finaliser of splitmix64, Vigna.
@@ -19,6 +23,12 @@ std::uint64_t shard_key(std::string_view text) {
 void Shards::add(Role role, std::string node) {
     const auto hash = shard_key(node);
     nodes_[static_cast<std::size_t>(role)].push_back({std::move(node), hash});
+}
+
+std::string Shards::names(Role role) const {
+    std::set<std::string_view> names;
+    for (const auto& node : nodes_[static_cast<std::size_t>(role)]) names.insert(node.name);
+    return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::string_view Shards::keeper(Role role, std::uint64_t key) const {

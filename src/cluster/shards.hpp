@@ -2,6 +2,7 @@
 // Which node keeps a key, for roles that share their keys among several nodes (players and channels among the centers).
 // Every node comes to the same answer, whoever is up right now, since it follows from the configuration alone. By
 // rendezvous hashing: one node more takes over its part of the keys, and no key moves between the others.
+// Owner: the BusGroup. Loop: any; complete before the loops run. Nothing here fails.
 #include <array>
 #include <cstdint>
 #include <string>
@@ -21,6 +22,8 @@ public:
     void add(Role role, std::string node);
     /// The node's name; empty when the configuration names no node with that role.
     [[nodiscard]] std::string_view keeper(Role role, std::uint64_t key) const;
+    /// "center-1, center-2": the nodes of a role in alphabetical order. Those who share keys must agree on it.
+    [[nodiscard]] std::string names(Role role) const;
 
 private:
     struct Node {

@@ -44,6 +44,8 @@ public:
     /// Errors: a component that cannot be read; nothing must be saved over it then.
     [[nodiscard]] Result<void> load(storage::Opened opened, const std::vector<const ComponentType*>& known);
     [[nodiscard]] OwnerEpoch epoch() const { return epoch_; }
+    /// What storage says of this entity while nobody else has opened it.
+    [[nodiscard]] storage::Ownership last_write() const { return {epoch_, sequence_}; }
 
     void begin_edits() { editing_ = true; }
     /// Something changed in this turn that must be durable before anyone hears of it.

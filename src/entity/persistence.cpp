@@ -41,11 +41,12 @@ Result<RoleAddress> Persistence::storage_of(std::uint64_t key) const {
     return keeper ? keeper : bus_.any(Role::storage);
 }
 
-runtime::Task<Result<storage::Opened>> Persistence::open(EntityKey key) {
+runtime::Task<Result<storage::Opened>> Persistence::open(EntityKey key, std::optional<storage::Ownership> expected) {
     const auto to = storage_of(shard_key(key));
     if (!to) co_return Result<storage::Opened>{to.error()};
     storage::Open request;
     request.key = std::move(key);
+    request.expected = expected;
     co_return co_await bus_.call(*to, std::move(request));
 }
 

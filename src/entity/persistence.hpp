@@ -11,8 +11,10 @@ class Persistence {
 public:
     Persistence(cluster::RoleBus bus, Metrics& metrics);
 
-    /// Takes ownership of the entity (its epoch rises) and reads it. Errors: unavailable, deadline.
-    [[nodiscard]] runtime::Task<Result<storage::Opened>> open(EntityKey key);
+    /// Takes ownership of the entity (its epoch rises) and reads it; with `expected` only while that write is the last.
+    /// Errors: unavailable, deadline, fenced.
+    [[nodiscard]] runtime::Task<Result<storage::Opened>> open(EntityKey key,
+                                                              std::optional<storage::Ownership> expected = {});
     [[nodiscard]] runtime::Task<Result<storage::Loaded>> load(EntityKey key);
     [[nodiscard]] runtime::Task<Result<storage::Record>> read_record(std::string space, std::string key);
 

@@ -74,7 +74,8 @@ struct EnterGame {
     FIELDS(player, epoch, session, resume, received, answered, moves)
 };
 /// Gateway to game: that connection has ended. The player is saved and dropped: at once when the client said that it
-/// leaves, else when nobody resumes the session in time.
+/// leaves, else when nobody resumes the session in time. A game passes one that is for good on to the game that has taken
+/// the player over.
 struct LeaveGame {
     PlayerId player{};
     ConnectionEpoch epoch{};
@@ -130,17 +131,20 @@ struct SwitchClient {
     std::uint64_t sent = 0;  ///< the number of that frame
     FIELDS(player, epoch, game, sent)
 };
-/// Game to game: the player is yours; all of it is in storage. What this one forwards from now on comes before what
-/// others send the player, until HandedOver. Errors: unavailable, busy: it takes no players.
+/// Game to game: the player is yours; all of it is in storage. What this one forwards after the answer comes before what
+/// others send the player, until HandedOver. Errors: unavailable, busy: it takes no players, or not this one now;
+/// fenced: the player has been written or opened since, so this game stays or another one is the owner.
 struct TakeOver {
     PlayerId player{};
     bool online = false;  ///< its client is going to enter in a moment
-    FIELDS(player, online)
+    storage::Ownership last{};
+    FIELDS(player, online, last)
 };
 struct HandedOver {
     PlayerId player{};
     bool done = false;  ///< not done: forget the player
-    FIELDS(player, done)
+    bool lost = false;  ///< pushes were lost on the way: the client is to hear of a gap
+    FIELDS(player, done, lost)
 };
 /// Game to center: another game holds this player of mine, whatever connection it has by now. Errors: fenced: the
 /// center has placed it elsewhere.
@@ -177,7 +181,8 @@ struct Prepare {
     PlayerId player{};
     Command part = 0;
     Binary body;
-    FIELDS(id, player, part, body)
+    PlayerId asker{};  ///< who asks, and keeps nobody else waiting; 0: somebody who does, and so must not wait long
+    FIELDS(id, player, part, body, asker)
 };
 struct Decide {
     std::uint64_t id = 0;

@@ -8,13 +8,15 @@ namespace gs::session {
 
 std::string Player::mark() const {
     if (stream_.session() == 0 || planted(PlantedBug::forgotten_mark)) return {};
-    auto mark = whole_mark_ ? stream_.whole_mark() : stream_.mark(held_request_, held_body_);
+    const bool is_whole = whole_mark_ != Whole::no;
+    auto mark = is_whole ? stream_.whole_mark() : stream_.mark(held_request_, held_body_);
     mark.writer = epoch();
-    if (whole_mark_) mark.channels.assign(channels_.begin(), channels_.end());
+    mark.for_heir = whole_mark_ == Whole::for_heir;
+    if (is_whole) mark.channels.assign(channels_.begin(), channels_.end());
     return to_json(mark);
 }
 
-void Player::restore_session(const storage::Opened& opened) {
+void Player::restore_session(const storage::Opened& opened, bool is_heir) {
     stream_.begin(0);
     channels_.clear();
     if (opened.mark.empty()) return;
@@ -25,6 +27,8 @@ void Player::restore_session(const storage::Opened& opened) {
     }
     // An owner in between wrote nothing, and may have numbered more.
     if (static_cast<std::uint64_t>(read->writer) + 1 != static_cast<std::uint64_t>(opened.epoch)) read->whole = false;
+    // It gave the player to nobody, and was lost: what came for the player after that write was lost with it.
+    if (read->for_heir && !is_heir) read->whole = false;
     stream_.restore(*read);
     channels_.insert(read->channels.begin(), read->channels.end());
 }

@@ -53,10 +53,12 @@ public:
     /// The client is to go on in another game role.
     void set_moving(bool moving) { moving_ = moving; }
     [[nodiscard]] bool is_moving() const { return moving_; }
-    /// The next write notes the whole stream. Nothing may be running or waiting.
-    void set_whole_mark(bool whole) { whole_mark_ = whole; }
+    /// The next writes note the whole stream, for whom it is handed over to or for whoever comes next. Nothing may be
+    /// running or waiting.
+    enum class Whole : std::uint8_t { no, for_heir, for_anyone };
+    void set_whole_mark(Whole whole) { whole_mark_ = whole; }
     /// From what was stored with the entity.
-    void restore_session(const storage::Opened& opened);
+    void restore_session(const storage::Opened& opened, bool is_heir);
     [[nodiscard]] bool is_loaded() const { return loaded_; }
     void set_loaded(bool loaded) { loaded_ = loaded; }
     [[nodiscard]] std::optional<entity::Turn>& turn_in_progress() { return turn_; }
@@ -67,7 +69,8 @@ private:
     PlayerId id_;
     ConnectionEpoch connection_{};
     RoleAddress gateway_;
-    bool online_ = false, attached_ = false, loaded_ = false, moving_ = false, whole_mark_ = false, leaving_ = false;
+    bool online_ = false, attached_ = false, loaded_ = false, moving_ = false, leaving_ = false;
+    Whole whole_mark_ = Whole::no;
     runtime::Time offline_since_{};
     Stream stream_;
     std::set<std::string> channels_;

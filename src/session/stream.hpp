@@ -27,7 +27,8 @@ struct Mark {
     bool whole = false;      ///< the frames are all that the client may not have; else the last replies
     Binary frames;
     std::vector<std::string> channels;  ///< of a whole one: where the player is a member
-    FIELDS(session, done, next, writer, over, whole, frames, channels)
+    bool for_heir = false;              ///< whole for whom it is handed over to; others may have missed something
+    FIELDS(session, done, next, writer, over, whole, frames, channels, for_heir)
 };
 
 class Stream {

@@ -12,12 +12,14 @@ namespace gs::storage {
 
 using Request = std::variant<Open, Load, ReadRecord, Commit>;
 
+using Answer = std::variant<std::monostate, Opened, Loaded, Record, Committed, Error>;
+
 /// A request and, once an engine has run it, what answers it: the matching reply, or an Error.
 /// Errors: `invalid` (the request can never succeed; nothing was done), `unavailable` (whether it was done is unknown:
 /// send the same again), `busy` (from the committer: nothing was done).
 struct Operation {
     Request request;
-    std::variant<std::monostate, Opened, Loaded, Record, Committed, Error> result{};
+    Answer result{};
 };
 
 class Engine {
@@ -32,7 +34,7 @@ public:
     /// other. On return a result other than Error{unavailable} is durable; if the transaction fails, every result is
     /// that Error. Rules of Commit, in this order (rules.hpp):
     ///  1. entities: another epoch -> fenced; sequence = stored + 1 -> ok; at or below stored -> dup; above -> fenced.
-    ///     All must be ok, or all dup (then dup, whatever the records hold); any mixture is fenced.
+    ///     All must be ok, or the first one dup (then dup, whatever the others are now); any other mixture is fenced.
     ///  2. records: each version must be the expected one (0: absent), else conflict.
     /// A record's version rises by one at each write and at its deletion, and goes on from there when it is created
     /// again: an old version never becomes true a second time. So who creates a record reads it to learn its version.

@@ -69,6 +69,34 @@ TEMPLATE_TEST_CASE("open raises the epoch and gives back what was saved", "[stor
     CHECK(ask<Loaded>(engine, Load{ann}).components.empty());
 }
 
+TEMPLATE_TEST_CASE("open after a write is refused once another owner or another write came between",
+                   "[storage][GAM-05][CEN-05]", MemoryBackend, SqliteBackend) {
+    TestType backend;
+    auto& engine = *backend.engine;
+    const auto open_after = [&](const EntityKey& key, OwnerEpoch epoch, std::uint64_t sequence) {
+        Operation operation{Open{key, Ownership{epoch, sequence}}};
+        engine.run({&operation, 1});
+        const auto* refused = std::get_if<Error>(&operation.result);
+        if (refused != nullptr) CHECK(refused->code() == Code::fenced);
+        return refused == nullptr ? std::get<Opened>(operation.result).epoch : OwnerEpoch{};
+    };
+    const auto first = ask<Opened>(engine, Open{ann}).epoch;
+    REQUIRE(commit(engine, {save(ann, first, 1, "a")}) == Outcome::ok);
+    REQUIRE(commit(engine, {save(ann, first, 2, "b")}) == Outcome::ok);
+    CHECK(open_after(ann, first, 1) == OwnerEpoch{});
+    CHECK(open_after(ann, first, 3) == OwnerEpoch{});
+    CHECK(commit(engine, {save(ann, first, 3, "still the owner")}) == Outcome::ok);
+    CHECK(open_after(ann, first, 2) == OwnerEpoch{});
+    const auto second = open_after(ann, first, 3);
+    CHECK(second == OwnerEpoch{2});
+    CHECK(open_after(ann, first, 3) == OwnerEpoch{});
+    CHECK(commit(engine, {save(ann, first, 4, "late")}) == Outcome::fenced);
+    CHECK(open_after(ann, second, 0) == OwnerEpoch{3});
+    // Of one that was never opened nobody can know a write, and nothing is created.
+    CHECK(open_after(bob, OwnerEpoch{0}, 0) == OwnerEpoch{});
+    CHECK(ask<Opened>(engine, Open{bob}).epoch == OwnerEpoch{1});
+}
+
 TEMPLATE_TEST_CASE("stale_save_loses", "[storage][regression][GAM-05]", MemoryBackend, SqliteBackend) {
     TestType backend;
     auto& engine = *backend.engine;

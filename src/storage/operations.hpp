@@ -17,7 +17,16 @@ struct ComponentData {
     FIELDS(name, data)
 };
 
+/// The generations of an entity as they are stored: its owner, and that one's last write.
+struct Ownership {
+    OwnerEpoch epoch{};
+    std::uint64_t sequence = 0;
+    auto operator<=>(const Ownership&) const = default;
+    FIELDS(epoch, sequence)
+};
+
 /// Makes the caller the entity's owner: the epoch rises by one, the sequence starts again at 0. Creates what is new.
+/// With `expected`: only while that owner's write is the last one. Errors: fenced: it is not, nothing was done.
 struct Opened {
     OwnerEpoch epoch{};
     std::vector<ComponentData> components;
@@ -26,7 +35,8 @@ struct Opened {
 };
 struct Open {
     EntityKey key;
-    FIELDS(key)
+    std::optional<Ownership> expected{};
+    FIELDS(key, expected)
 };
 
 /// Reads an entity without owning it; an unknown one has no components.

@@ -91,6 +91,11 @@ void fail_all(std::span<Operation> batch, std::string_view reason) {
     for (auto& operation : batch) operation.result = Error::verbatim(Code::unavailable, std::string{reason});
 }
 
+std::optional<Error> judge_open(const Open& open, const std::optional<Ownership>& stored) {
+    if (!open.expected || stored == open.expected) return std::nullopt;
+    return Error{Code::fenced, "{} was opened or written meanwhile", open.key};
+}
+
 Outcome judge_entity(const EntityWrite& write, const std::optional<Ownership>& stored) {
     if (!stored) return Outcome::fenced;
     if (stored->epoch != write.epoch && !planted(PlantedBug::skip_epoch_check)) return Outcome::fenced;

@@ -16,11 +16,9 @@ inline constexpr std::size_t name_bytes_max = 255;          ///< of a kind, comp
 /// Sets every result to the same Error{unavailable}.
 void fail_all(std::span<Operation> batch, std::string_view reason);
 
-/// The generations of an entity as they are stored.
-struct Ownership {
-    OwnerEpoch epoch{};
-    std::uint64_t sequence = 0;
-};
+/// Why the entity is not opened: somebody else has opened or written it since.
+[[nodiscard]] std::optional<Error> judge_open(const Open& open, const std::optional<Ownership>& stored);
+
 [[nodiscard]] Outcome judge_entity(const EntityWrite& write, const std::optional<Ownership>& stored);
 
 /// The outcome of a commit, before anything is written.

@@ -119,10 +119,15 @@ TEST_CASE("a cluster file asks for a node and names the roles it does not know",
           read(example) + "\n[[node]]\nname = \"storage-2\"\nroles = [\"storage\"]\nlink = \"127.0.0.1:7190\"\n");
     const auto two = run({GS_BINARY, "run", "--config", "two.toml", "--node", "storage-1"}, directory.path().string());
     CHECK(two.code == 2);
-    CHECK(two.output ==
-          wrong +
-              "more than one node has the role storage, \"storage-2\" is one of them; the engines of this "
-              "version keep a database for one node alone\n");
+    CHECK(two.output == wrong +
+                            "nodes \"storage-1\" and \"storage-2\" both have the role storage; the engines of this "
+                            "version keep a database for one node alone\n");
+    const auto roles = run({GS_BINARY, "run", "--config", example, "--node", "center-1", "--roles=center,login"},
+                           directory.path().string());
+    CHECK(roles.code == 2);
+    CHECK(roles.output == wrong +
+                              "--roles does not go with a cluster file: others find what node \"center-1\" runs in "
+                              "its [[node]] row\n");
     write(directory.file("none.toml"), "");
     const auto none = run({GS_BINARY, "up", "none.toml"}, directory.path().string());
     CHECK(none.code == 2);

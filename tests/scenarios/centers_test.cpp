@@ -63,7 +63,7 @@ TEST_CASE("two centers share the players, and the loss of one stops nobody of th
     const auto refused = dora.enter(cluster.player_of("center2", 1));
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code() == Code::unavailable);
-    CHECK(refused.error().message() == "the center on node center2 is not ready right now");
+    CHECK(refused.error().message() == "the center that keeps this is not ready right now; try again in a moment");
     CHECK(bert.request(Deposit{1}).value().gold == 6);
 
     cluster.start();

@@ -73,7 +73,8 @@ void TestCluster::start(const std::string& name) {
     settings.link_timeout = 5s;
     if (plan_.size() > 1) {
         settings.link_address = link_address(name);
-        for (const auto& node : plan_) settings.rows.push_back({node.name, node.roles, link_address(node.name), {}, {}, {}});
+        for (const auto& node : plan_)
+            settings.rows.push_back({node.name, node.roles, link_address(node.name), {}, {}, {}});
     }
     app::NodeWorld world;
     world.loops = {&running->loop};

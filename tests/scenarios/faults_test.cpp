@@ -120,7 +120,7 @@ TEST_CASE("an attach waits eight seconds for a center that waits for storage", "
     const auto told = anna.enter(player(1));
     REQUIRE_FALSE(told.has_value());
     CHECK(told.error().code() == Code::unavailable);
-    CHECK(told.error().message() == "the center on node center is not ready right now");
+    CHECK(told.error().message() == "the center that keeps this is not ready right now; try again in a moment");
 
     // What a gateway has sent just before it sees that.
     const cluster::RoleBus gateway{cluster.node("gate").home_bus(), Role::gateway};

@@ -3,6 +3,7 @@
 
 #include "modules/chat/messages.hpp"
 #include "tests/scenarios/cluster.hpp"
+#include "tests/scenarios/guest_book.hpp"
 #include "tests/scenarios/trial_module.hpp"
 
 using namespace gs;
@@ -11,15 +12,21 @@ using wire::SessionState;
 
 namespace {
 
+std::vector<NodePlan> usual_nodes() {
+    return {{"center", {Role::center, Role::login, Role::storage}},
+            {"gate-1", {Role::gateway}},
+            {"gate-2", {Role::gateway}},
+            {"game-1", {Role::game}},
+            {"game-2", {Role::game}}};
+}
+
 struct World : TestCluster {
-    explicit World(std::int64_t players_max = 100)
-        : TestCluster{{{"center", {Role::center, Role::login, Role::storage}},
-                       {"gate-1", {Role::gateway}},
-                       {"gate-2", {Role::gateway}},
-                       {"game-1", {Role::game}},
-                       {"game-2", {Role::game}}}} {
+    explicit World(std::int64_t players_max = 100, std::int64_t resume_seconds = 60,
+                   std::vector<NodePlan> nodes = usual_nodes())
+        : TestCluster{std::move(nodes)} {
         add_module(trial_module);
-        set("game.resume_seconds", std::int64_t{60});
+        add_module(guest_book_module);
+        set("game.resume_seconds", resume_seconds);
         set("game.players_max", players_max);
         start();
     }
@@ -32,6 +39,22 @@ struct World : TestCluster {
     [[nodiscard]] std::string other(const std::string& game) { return game == "game-1" ? "game-2" : "game-1"; }
     Result<session::Draining> drain(const std::string& game, bool on = true) {
         return call_at(game, Role::game, session::Drain{on, false});
+    }
+    /// Goes on until the leave hooks of that many players have run: their players are about to go.
+    [[nodiscard]] bool run_until_left(std::uint64_t count) {
+        const auto before = guests_left;
+        return run_until([&] { return guests_left >= before + count; });
+    }
+    /// One thing that happens, whatever it is.
+    void step() {
+        bool done = false;
+        static_cast<void>(run_until([&] { return std::exchange(done, true); }, 1s));
+    }
+    [[nodiscard]] cluster::RoleBus speak_as(const std::string& name, Role role) {
+        return {node(name).home_bus(), role};
+    }
+    [[nodiscard]] RoleAddress address(const std::string& name, Role role) {
+        return {node(name).home_bus().group().self, role};
     }
     [[nodiscard]] bool drains(const std::string& game) {
         return drain(game).has_value() && run_until([&] { return metric(game, "gameserver_game_players") == 0; });
@@ -233,5 +256,290 @@ TEST_CASE("a client whose game is lost while it moves resumes its session", "[se
         TestClient again{world, "gate-2"};
         again.resume(anna).value();
         CHECK(again.request(CountGold{}).value().gold == 5);
+    }
+}
+
+TEST_CASE("when the game that gives a player is killed at any step, every push comes or the client is told of a gap",
+          "[sessions][CEN-05][SES-03]") {
+    bool is_over = false;
+    int silent = 0, gaps = 0;
+    for (int steps = 0; !is_over; ++steps) {
+        CAPTURE(steps);
+        World world;
+        TestClient anna{world, "gate-1"};
+        TestClient bert{world, "gate-2"};
+        anna.enter(player(1)).value();
+        bert.enter(player(2)).value();
+        const auto from = world.game_of(player(1));
+        REQUIRE(world.game_of(player(2)) == world.other(from));
+        REQUIRE(world.drain(from).has_value());
+        REQUIRE(world.run_until_left(1));
+        Texts expected;
+        for (int step = 0; step < steps; ++step) {
+            expected.push_back(fmt::format("{:04}", step));
+            bert.send(TellPlayers{{player(1)}, expected.back()});
+            world.step();
+        }
+        is_over = world.metric(from, "gameserver_game_players") == 0;
+        world.kill(from);
+        world.advance(20s);
+        auto heard = texts(anna);
+        bool has_gap = false;
+        TestClient again{world, "gate-2"};
+        if (!anna.is_open()) {
+            has_gap = again.resume(anna).value().state == SessionState::gap;
+            world.advance(1s);
+            for (auto& text : texts(again)) heard.push_back(std::move(text));
+        }
+        has_gap ? ++gaps : ++silent;
+        if (!has_gap) REQUIRE(heard == expected);
+        REQUIRE(std::is_sorted(heard.begin(), heard.end()));
+    }
+    CHECK(silent > 0);
+    CHECK(gaps > 0);
+}
+
+TEST_CASE("pushes to a player whom the other game refuses all come, in order", "[sessions][CEN-05][SES-01]") {
+    World world{1};
+    TestClient anna{world, "gate-1"};
+    TestClient bert{world, "gate-2"};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto from = world.game_of(player(1));
+    REQUIRE(world.game_of(player(2)) == world.other(from));
+    int next = 0;
+    Texts expected;
+    const auto tell = [&] {
+        expected.push_back(fmt::format("{:04}", ++next));
+        bert.send(TellPlayers{{player(1)}, expected.back()});
+    };
+    Texts heard;
+    for (int round = 0; round < 6; ++round) {
+        REQUIRE(world.drain(from).has_value());
+        REQUIRE(world.run_until_left(1));
+        for (int count = 0; count < 60; ++count) {
+            tell();
+            world.step();
+        }
+        REQUIRE(world.drain(from, false).has_value());
+        world.advance(1500ms);  // until the other game is asked again
+        for (auto& text : texts(anna)) heard.push_back(std::move(text));
+    }
+    CHECK(heard == expected);
+    CHECK(world.game_of(player(1)) == from);
+    CHECK(anna.is_open());
+}
+
+TEST_CASE("pushes wait until the other game has answered, up to a bound", "[sessions][CEN-05][SES-01]") {
+    World world;
+    TestClient anna{world, "gate-1"};
+    anna.enter(player(1)).value();
+    const auto from = world.game_of(player(1)), to = world.other(from);
+    auto& slow = dynamic_cast<runtime::VirtualLoop&>(world.node(to).home_bus().loop());
+    slow.set_paused(true);
+    REQUIRE(world.drain(from).has_value());
+    REQUIRE(world.run_until_left(1));
+    world.advance(100ms);  // asked, and not answered
+    auto bus = world.speak_as("center", Role::center);
+    const auto push = [&](int count) {
+        Texts texts;
+        for (int number = 0; number < count; ++number) {
+            texts.push_back(fmt::format("{:04}", number));
+            Buffer message;
+            wire::write_header(message, {wire::Kind::push, false, command_of<Told>});
+            message.append(msgpack::encode(Told{texts.back()}));
+            bus.send_raw(world.address(from, Role::game), session::relay_to_player, 1, 0, message);
+        }
+        world.advance(1s);
+        slow.set_paused(false);
+        REQUIRE(world.run_until([&] { return world.metric(from, "gameserver_game_players") == 0; }));
+        world.advance(100ms);
+        return texts;
+    };
+    SECTION("all of a few come") {
+        const auto expected = push(100);
+        CHECK(texts(anna) == expected);
+        CHECK(anna.is_open());
+    }
+    SECTION("of too many the client is told") {
+        push(static_cast<int>(session::Stream::messages_max) + 1);
+        REQUIRE(anna.wait_closed(1s));
+        TestClient again{world, "gate-2"};
+        CHECK(again.resume(anna).value().state == SessionState::gap);
+        CHECK(again.request(Deposit{1, false}).value().gold == 1);
+    }
+    CHECK(world.game_of(player(1)) == to);
+}
+
+TEST_CASE("a game that is asked too late to take a player over does not take it", "[sessions][CEN-05][GAM-05]") {
+    World world;
+    TestClient anna{world, "gate-1"};
+    anna.enter(player(1)).value();
+    anna.request(Deposit{5, false}).value();
+    const auto from = world.game_of(player(1)), to = world.other(from);
+    // As it was when the game that gives asked; it has given up since and goes on.
+    session::TakeOver late;
+    late.player = player(1);
+    late.online = true;
+    late.last = {OwnerEpoch{1}, 2};
+    anna.request(Deposit{1, false}).value();
+    anna.request(Deposit{1, false}).value();
+    const auto taken = world.call_at(to, Role::game, late);
+    REQUIRE_FALSE(taken.has_value());
+    CHECK(taken.error().code() == Code::fenced);
+    CHECK(anna.request(Deposit{1, false}).value().gold == 8);
+    CHECK(anna.is_open());
+    CHECK(world.game_of(player(1)) == from);
+    CHECK(world.metric(to, "gameserver_game_players") == 0);
+}
+
+TEST_CASE("a player is taken over by one order at a time, and the next one ends", "[sessions][CEN-05]") {
+    World world;
+    REQUIRE(world.drain("game-1").has_value());
+    world.advance(2s);  // others hear of it
+    auto bus = world.speak_as("game-2", Role::game);
+    const auto to = world.address("game-2", Role::game);
+    session::TakeOver order;
+    order.player = player(1);
+    const auto first = bus.call(to, order);
+    const auto second = bus.call(to, order);
+    REQUIRE(world.run_until([&] { return first.peek() && second.peek(); }, 1s));
+    CHECK(first.peek()->has_value());
+    REQUIRE_FALSE(second.peek()->has_value());
+    CHECK(second.peek()->error().code() == Code::conflict);
+    bus.send(to, session::HandedOver{player(1), true, false});
+    const auto began = world.time().now();
+    TestClient anna{world, "gate-1"};
+    anna.enter(player(1)).value();
+    CHECK(anna.request(Deposit{1, false}).value().gold == 1);
+    CHECK(world.time().now() - began < 1s);
+
+    // A later one is served when the first one waits for its end.
+    anna.leave();
+    REQUIRE(world.run_until([&] { return world.metric("game-2", "gameserver_game_players") == 0; }));
+    REQUIRE(world.call_at("game-2", Role::game, order).has_value());
+    const auto third = world.call_at("game-2", Role::game, order);
+    REQUIRE_FALSE(third.has_value());
+    CHECK(third.error().code() == Code::fenced);  // it is the owner already
+    const auto again = world.time().now();
+    TestClient back{world, "gate-1"};
+    back.enter(player(1)).value();
+    CHECK(world.time().now() - again < 1s);
+}
+
+TEST_CASE("a client whose request takes long is not disturbed while its game is drained", "[sessions][CEN-05]") {
+    World world;
+    TestClient anna{world, "gate-1"};
+    anna.enter(player(1)).value();
+    const auto from = world.game_of(player(1));
+    std::uint64_t slow = 0;
+    SECTION("it runs already") {
+        slow = anna.send(Wait{15'000});
+        world.advance(10ms);
+        REQUIRE(world.drain(from).has_value());
+    }
+    SECTION("it is ahead of the hand-over in the end") {
+        anna.send(Wait{1000});
+        world.advance(10ms);
+        REQUIRE(world.drain(from).has_value());
+        world.advance(200ms);
+        slow = anna.send(Wait{15'000});
+    }
+    world.advance(18s);
+    CHECK(anna.is_open());
+    CHECK(anna.has_answer(slow));
+    REQUIRE(world.run_until([&] { return world.metric(from, "gameserver_game_players") == 0; }));
+    CHECK(anna.is_open());
+    CHECK(anna.request(Deposit{1, false}).value().gold == 1);
+    CHECK(world.game_of(player(1)) == world.other(from));
+}
+
+TEST_CASE("a game that refuses players is not asked again at once", "[sessions][CEN-05]") {
+    World world{1};
+    TestClient anna{world, "gate-1"};
+    TestClient bert{world, "gate-1"};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto from = world.game_of(player(1));
+    REQUIRE(world.drain(from).has_value());
+    const auto before = guests_left;
+    world.advance(10s);
+    CHECK(guests_left - before >= 8);
+    CHECK(guests_left - before <= 11);
+    CHECK(anna.is_open());
+}
+
+TEST_CASE("what the enter hooks of a player who stays have changed is durable before the client goes on",
+          "[sessions][CEN-05][GAM-05]") {
+    World world{1};
+    TestClient anna{world, "gate-1"};
+    TestClient bert{world, "gate-1"};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto from = world.game_of(player(1));
+    CHECK(anna.request(CountVisits{}).value().entered == 1);
+    REQUIRE(world.drain(from).has_value());
+    REQUIRE(world.run_until_left(1));
+    const auto asked = anna.send(CountVisits{});
+    CHECK(anna.answer<CountVisits>(asked).value().entered == 2);
+    CHECK(world.stored(player(1), "visits") == R"({"entered":2,"left":1})");
+}
+
+TEST_CASE("the center hears in the end that a player has moved", "[sessions][CEN-05]") {
+    // Who sorts first makes the connection, so a cut of the giver's address is one between it and the center.
+    World world{100,
+                60,
+                {{"a-center", {Role::center, Role::login}},
+                 {"b-game", {Role::game}},
+                 {"c-game", {Role::game}},
+                 {"d-storage", {Role::storage}},
+                 {"e-gate", {Role::gateway}}}};
+    const auto is_on = [&](PlayerId who, const std::string& game) {
+        session::Locate request;
+        request.player = who;
+        return world.call(Role::center, request).value().game == world.address(game, Role::game);
+    };
+    TestClient anna{world};
+    TestClient bert{world};
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    const auto who = is_on(player(1), "b-game") ? player(1) : player(2);
+    auto& client = who == player(1) ? anna : bert;
+    auto& other = who == player(1) ? bert : anna;
+    REQUIRE(is_on(who, "b-game"));
+    world.cut_links("b-game", true);
+    REQUIRE(world.drain("b-game").has_value());
+    REQUIRE(world.run_until([&] { return world.metric("b-game", "gameserver_game_players") == 0; }));
+    world.advance(100s);
+    CHECK(client.is_open());
+    CHECK(client.request(Deposit{1, false}).value().gold == 1);
+    CHECK(is_on(who, "b-game"));  // as far as it knows
+    world.cut_links("b-game", false);
+    REQUIRE(world.run_until([&] { return is_on(who, "c-game"); }));
+    other.request(TellPlayers{{who}, "hello"}).value();
+    world.advance(100ms);
+    CHECK(texts(client) == Texts{"hello"});
+}
+
+TEST_CASE("a client that is gone for good while its player moves is gone from both games", "[sessions][CEN-05]") {
+    for (int steps = 0; steps < 40; ++steps) {
+        CAPTURE(steps);
+        World world{100, 0};  // whoever loses the connection is gone
+        TestClient anna{world, "gate-1"};
+        anna.enter(player(1)).value();
+        anna.request(WriteNotes{"", "kept", ""}).value();
+        const auto from = world.game_of(player(1));
+        REQUIRE(world.drain(from).has_value());
+        REQUIRE(world.run_until_left(1));
+        for (int count = 0; count < steps; ++count) world.step();
+        anna.disconnect();
+        world.advance(3s);
+        CHECK(world.metric("game-1", "gameserver_game_players") + world.metric("game-2", "gameserver_game_players") ==
+              0);
+        TestClient again{world, "gate-2"};
+        CHECK_FALSE(again.resume(anna).has_value());
+        TestClient anew{world, "gate-2"};
+        anew.enter(player(1)).value();
+        CHECK(anew.request(ReadNotes{}).value().periodic == "kept");
     }
 }

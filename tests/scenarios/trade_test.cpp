@@ -81,4 +81,58 @@ TEST_CASE("a trade is whole or undone when a game dies: trade_atomic_under_kill"
     CHECK(steps >= 8);  // it has so many points
 }
 
+TEST_CASE("of two who ask each other at the same moment one is done and the other one is told to wait",
+          "[scenario][NEW-04]") {
+    Market market;
+    auto& cluster = market.cluster;
+    TestClient anna{cluster};
+    TestClient bert{cluster};
+    anna.enter(anna_id).value();
+    bert.enter(bert_id).value();
+    REQUIRE(market.game_of(anna_id) != market.game_of(bert_id));
+    std::uint64_t of_anna = 100, of_bert = 100;
+    for (int round = 0; round < 5; ++round) {
+        const bool bert_first = round % 2 == 1;
+        const auto of_first = bert_first ? bert.send(trade::Give{anna_id, 1}) : anna.send(trade::Give{bert_id, 1});
+        const auto of_second = bert_first ? anna.send(trade::Give{bert_id, 1}) : bert.send(trade::Give{anna_id, 1});
+        const auto began = cluster.time().now();
+        const auto annas = anna.answer<trade::Give>(bert_first ? of_second : of_first);
+        const auto berts = bert.answer<trade::Give>(bert_first ? of_first : of_second);
+        CHECK(cluster.time().now() - began < 500ms);
+        REQUIRE(annas.has_value());
+        REQUIRE_FALSE(berts.has_value());
+        CHECK(berts.error().code() == Code::busy);
+        CHECK(market.stored_gold(anna_id) == --of_anna);
+        CHECK(market.stored_gold(bert_id) == ++of_bert);
+    }
+}
+
+TEST_CASE("of two who ask each other the one who waited already is refused when it must not wait",
+          "[scenario][NEW-04]") {
+    // Every point at which the second one may begin while the first one is under way: nobody waits for the other in vain.
+    for (int steps = 0; steps < 40; ++steps) {
+        for (const bool bert_first : {false, true}) {
+            CAPTURE(steps, bert_first);
+            Market market;
+            auto& cluster = market.cluster;
+            TestClient anna{cluster};
+            TestClient bert{cluster};
+            anna.enter(anna_id).value();
+            bert.enter(bert_id).value();
+            auto& first = bert_first ? bert : anna;
+            auto& second = bert_first ? anna : bert;
+            const auto began = cluster.time().now();
+            const auto of_first = first.send(trade::Give{bert_first ? anna_id : bert_id, 1});
+            int left = steps;
+            static_cast<void>(cluster.run_until([&] { return left-- == 0; }, 1ms));
+            const auto of_second = second.send(trade::Give{bert_first ? bert_id : anna_id, 1});
+            const auto one = first.answer<trade::Give>(of_first);
+            const auto other = second.answer<trade::Give>(of_second);
+            CHECK(cluster.time().now() - began < 500ms);
+            CHECK((one.has_value() || other.has_value()));
+            for (const auto& answer : {one, other}) CHECK((answer.has_value() || answer.error().code() == Code::busy));
+        }
+    }
+}
+
 }  // namespace gs::scenarios

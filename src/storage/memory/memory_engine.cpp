@@ -35,10 +35,11 @@ public:
     void idle() override {}
 
 private:
-    Opened answer(const Open& open) {
+    Answer answer(const Open& open) {
+        if (auto refused = judge_open(open, owner_of(open.key))) return std::move(*refused);
         auto& entity = entities_[open.key];
         entity.owner = {.epoch = OwnerEpoch{static_cast<std::uint64_t>(entity.owner.epoch) + 1}, .sequence = 0};
-        return {.epoch = entity.owner.epoch, .components = components_of(open.key), .mark = entity.mark};
+        return Opened{.epoch = entity.owner.epoch, .components = components_of(open.key), .mark = entity.mark};
     }
 
     Loaded answer(const Load& load) { return {.components = components_of(load.key)}; }
@@ -50,15 +51,12 @@ private:
     }
 
     Committed answer(const Commit& commit) {
-        const auto owner_of = [this](const EntityKey& key) {
-            const auto found = entities_.find(key);
-            return found == entities_.end() ? std::nullopt : std::optional{found->second.owner};
-        };
+        const auto find_owner = [this](const EntityKey& key) { return owner_of(key); };
         const auto version_of = [this](const std::string& space, const std::string& key) {
             const auto found = records_.find({space, key});
             return found == records_.end() || !found->second.data ? 0 : found->second.version;
         };
-        const auto outcome = judge(commit, owner_of, version_of);
+        const auto outcome = judge(commit, find_owner, version_of);
         if (outcome == Outcome::ok) write(commit);
         return {outcome};
     }
@@ -76,6 +74,11 @@ private:
             ++record.version;
             record.data = write.data;
         }
+    }
+
+    [[nodiscard]] std::optional<Ownership> owner_of(const EntityKey& key) const {
+        const auto found = entities_.find(key);
+        return found == entities_.end() ? std::nullopt : std::optional{found->second.owner};
     }
 
     [[nodiscard]] std::vector<ComponentData> components_of(const EntityKey& key) const {

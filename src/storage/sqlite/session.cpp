@@ -159,7 +159,10 @@ void Session::settle() {
     if ((code & 0xff) != SQLITE_BUSY) require(connection_.get(), code);
 }
 
-Opened Session::answer(const Open& open) {
+Answer Session::answer(const Open& open) {
+    if (open.expected) {
+        if (auto refused = judge_open(open, owner_of(open.key))) return std::move(*refused);
+    }
     Opened opened;
     {
         Query query{statements_.open, open.key.kind, open.key.id};

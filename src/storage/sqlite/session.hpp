@@ -31,7 +31,7 @@ private:
             version, set_record;
     };
 
-    Opened answer(const Open& open);
+    Answer answer(const Open& open);
     Loaded answer(const Load& load);
     Record answer(const ReadRecord& read);
     Committed answer(const Commit& commit);

@@ -28,7 +28,7 @@ public:
     void on_left() override { expected_.clear(); }
 
     void act() override {
-        const auto draw = bot_.random().between(0, 19);
+        const auto draw = bot_.random().between(0, chat_.world_.only_gateways_fail ? 59 : 19);
         if (draw < 13) {
             say();
         } else if (draw < 17) {

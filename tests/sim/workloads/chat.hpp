@@ -13,7 +13,8 @@ class Chat final : public Workload {
 public:
     explicit Chat(World& world) : world_{world} {}
 
-    [[nodiscard]] std::uint64_t weight() const override { return 20; }
+    /// Where nothing of a whisper may be lost, also while games are drained, there are many.
+    [[nodiscard]] std::uint64_t weight() const override { return world_.only_gateways_fail ? 120 : 20; }
     [[nodiscard]] std::unique_ptr<Script> make_script(Bot& bot) override;
     [[nodiscard]] std::string missing() const override;
 
