@@ -49,13 +49,14 @@ public:
     void stopping() {
         end_.expires_after(stop_time_max);
         end_.async_wait([this](const asio::error_code& error) {
-            if (error) return;
+            if (error || finished_) return;
             run_.statistics.fail(fmt::format("{} bots did not come to an end within {} s", run_.left_,
                                              std::chrono::seconds{stop_time_max}.count()));
             run_.io.stop();
         });
     }
     void finish() {
+        finished_ = true;  // a timer that has run out already cannot be cancelled any more
         end_.cancel();
         progress_timer_.cancel();
         ledger_timer_.cancel();
@@ -66,7 +67,7 @@ public:
 private:
     void wait_signal() {
         signals_.async_wait([this](const asio::error_code& error, int /*signal*/) {
-            if (error) return;
+            if (error || finished_) return;
             run_.interrupted_ = true;
             if (run_.stopping_) {
                 run_.io.stop();
@@ -79,7 +80,7 @@ private:
     void tick_progress() {
         progress_timer_.expires_after(progress_.period());
         progress_timer_.async_wait([this](const asio::error_code& error) {
-            if (error) return;
+            if (error || finished_) return;
             progress_.show();
             tick_progress();
         });
@@ -87,7 +88,7 @@ private:
     void tick_ledger() {
         ledger_timer_.expires_after(ledger_period);
         ledger_timer_.async_wait([this](const asio::error_code& error) {
-            if (error) return;
+            if (error || finished_) return;
             run_.ledger.flush();
             tick_ledger();
         });
@@ -95,6 +96,7 @@ private:
 
     Run& run_;
     Progress progress_;
+    bool finished_ = false;
     asio::signal_set signals_{run_.io, SIGINT, SIGTERM};
     asio::steady_timer end_{run_.io}, progress_timer_{run_.io}, ledger_timer_{run_.io};
 };
