@@ -88,7 +88,7 @@ private:
     // --- players
     Task<session::Entrance> enter(RoleAddress from, session::EnterGame request);
     Task<> load(Player& player, std::optional<storage::Ownership> expected);
-    void require_not_handed_over(const session::EnterGame& request) const;
+    void require_not_handed_over(const session::EnterGame& request);
     [[nodiscard]] bool is_full_for(PlayerId player) const;
     /// What the client may resume, and what it has missed.
     session::Entrance take_up_session(Player& player, const session::EnterGame& request);

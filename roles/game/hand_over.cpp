@@ -60,6 +60,11 @@ bool HandOver::has_given(PlayerId player) const {
     return forward != forwards_.end() && forward->second.accepted;
 }
 
+bool HandOver::is_known_to_be_given(PlayerId player) const {
+    const auto forward = forwards_.find(player);
+    return forward != forwards_.end() && forward->second.told;
+}
+
 void HandOver::forget(PlayerId player) {
     early_.erase(player);
     arriving_.erase(player);
@@ -144,6 +149,10 @@ Task<> HandOver::give(PlayerId id) {
         co_await player->mailbox().turn();
         player->is_loaded() ? player->mailbox().done() : host_.drop(*player);
         busy_.erase(id);
+        if (giving_.size() >= at_once_max) {  // whoever of them ends goes on with this one
+            to_give_.push_front(id);
+            co_return;
+        }
         giving_.insert(id);
     }
     try {
@@ -183,6 +192,7 @@ private:
 };
 
 Task<> HandOver::hold_and_give(PlayerId id) {
+    if (!draining_ || stopping_) co_return;
     auto* player = players_.find(id);
     const bool can_go = player != nullptr && player->is_loaded() && player->is_online() == player->is_attached();
     const auto heir = can_go ? choose_heir() : std::nullopt;
@@ -219,11 +229,11 @@ Task<> HandOver::give_held(Player& player, ConnectionEpoch connection, RoleAddre
     const auto id = player.id();
     player.set_moving(true);
     host_.run_leave_hooks(player);
+    // From here on what others push waits for the answer; what came before is in the write.
+    auto& forward = forwards_[id] = {heir, next_forward_++};
     const auto last = co_await host_.save_last(player, true);
     auto saved = last;
-    // From here to the call there is no wait: what others push is in the write, or waits for the answer.
     if (saved == Saved::yes && player.connection() == connection && !player.is_leaving() && !stopping_) {
-        auto& forward = forwards_[id] = {heir, next_forward_++};
         session::TakeOver request;
         request.player = id;
         request.online = player.is_online();
@@ -251,7 +261,8 @@ Task<> HandOver::give_held(Player& player, ConnectionEpoch connection, RoleAddre
     }
     if (saved == Saved::fenced) {
         // The heir, most likely; when it is another one, it finds out who by the center.
-        if (const auto forward = forwards_.extract(id); !forward.empty()) accepted(forward.mapped(), id);
+        accepted(forward, id);
+        forwards_.erase(id);
         host_.drop_fenced(player);
         co_return;
     }
@@ -288,7 +299,8 @@ void HandOver::stay(Player& player, ConnectionEpoch connection) {
 void HandOver::accepted(Forward& forward, PlayerId player) {
     forward.accepted = true;
     for (const auto& push : std::exchange(forward.pushes, {})) {
-        bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(player), 0, push);
+        if (!bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(player), 0, push))
+            forward.lost = true;
     }
 }
 
@@ -364,7 +376,7 @@ Task<Done> HandOver::take(RoleAddress from, session::TakeOver request) {
     if (older != arriving_.end()) {
         // One at a time: each ends before the next one waits for a turn that the first one keeps.
         if (!older->second.has_turn) throw Error{Code::conflict, "player {} is being taken over just now", id};
-        end_arrival(older->second.from, {id, true, false});
+        end_arrival(older->second.from, {id, true, true});
     }
     auto& player = players_.find_or_create(id);
     auto& arrival = arriving_[id];
@@ -391,7 +403,7 @@ Task<Done> HandOver::take(RoleAddress from, session::TakeOver request) {
         failure = Error{Code::internal, "an enter hook failed for player {}: {}", id, error.what()};
     }
     if (failure.code() != Code::ok) {
-        if (has_opened && arrival.unwanted && !player.is_online()) player.set_loaded(false);
+        if (has_opened && !player.is_online()) player.set_loaded(false);
         const auto waiting = std::move(arrival.pushes);
         arriving_.erase(id);
         // Who is not here is where the center says.
@@ -464,7 +476,8 @@ bool HandOver::forward(PlayerId id, BytesView message) {
     if (place == forwards_.end() || planted(PlantedBug::queue_after_freeze)) return false;
     auto& forward = place->second;
     if (forward.accepted) {
-        bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+        if (!bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message))
+            forward.lost = true;
     } else if (forward.pushes.size() < session::Stream::messages_max) {
         forward.pushes.push_back(copy_of(message));
     } else {
@@ -505,7 +518,7 @@ void HandOver::push_here(Player& player, RoleAddress from, BytesView message) {
         waiting.push_back(copy_of(message));
         // Better out of order than without a bound.
         if (waiting.size() > session::Stream::messages_max) {
-            end_arrival(arriving->second.from, {player.id(), true, false});
+            end_arrival(arriving->second.from, {player.id(), true, true});
         }
         return;
     }

@@ -58,6 +58,8 @@ public:
     // --- what the role asks while players come and go
     /// Another game has taken the player over.
     [[nodiscard]] bool has_given(PlayerId player) const;
+    /// And the center knows: one that it sends here is placed here anew.
+    [[nodiscard]] bool is_known_to_be_given(PlayerId player) const;
     /// The center has sent the player here again.
     void came_back(PlayerId player) { forwards_.erase(player); }
     /// The player is not here any more.

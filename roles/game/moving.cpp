@@ -100,8 +100,10 @@ Task<> Game::load(Player& player, std::optional<storage::Ownership> expected) {
 }
 
 /// The center sent the client here before it knew; the next time it will send it there.
-void Game::require_not_handed_over(const session::EnterGame& request) const {
+void Game::require_not_handed_over(const session::EnterGame& request) {
     if (!request.moves && hand_over_.has_given(request.player)) {
+        if (hand_over_.is_known_to_be_given(request.player))
+            bus_.publish(Role::center, session::Unloaded{request.player, request.epoch});
         throw Error{Code::unavailable, "player {} has gone to another game server; connect again", request.player};
     }
 }
@@ -179,7 +181,8 @@ void Game::run_hook(Player& player, const std::function<void(Player&)>& hook) {
 void Game::on_leave(PlayerId id, ConnectionEpoch epoch, bool for_good) {
     auto* player = players_.find(id);
     if (player == nullptr) {
-        if (!hand_over_.has_given(id)) bus_.publish(Role::center, session::Unloaded{id, epoch});
+        if (!hand_over_.has_given(id) || hand_over_.is_known_to_be_given(id))
+            bus_.publish(Role::center, session::Unloaded{id, epoch});
         return;
     }
     if (player->connection() != epoch && !planted(PlantedBug::delete_by_player)) return;

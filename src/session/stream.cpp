@@ -178,7 +178,7 @@ Mark Stream::whole_mark() const {
     mark.session = session_;
     mark.done = received_;
     mark.next = next_;
-    mark.whole = true;
+    mark.whole = !torn_;
     mark.frames = copy_of(kept());
     return mark;
 }

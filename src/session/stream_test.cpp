@@ -115,6 +115,20 @@ TEST_CASE("a whole mark goes on as if nothing had happened", "[session][SES-03][
     CHECK(list(moved.frames_after(4)) == Texts{"5:8"});
 }
 
+TEST_CASE("what a stream has lost is not forgotten when it moves on", "[session][SES-03][CEN-05]") {
+    Stream stream;
+    stream.begin(9);
+    say(stream, 7);
+    stream.tear();
+
+    Stream moved;
+    moved.restore(stored(stream.whole_mark()));
+    CHECK(moved.is_torn());
+    CHECK_FALSE(moved.covers(0));
+    CHECK(moved.bridge_gap(0, 0).has_value());
+    CHECK_FALSE(moved.is_torn());
+}
+
 TEST_CASE("after a crash every request that was done has its reply, and none is run again", "[session][SES-03]") {
     Stream stream;
     stream.begin(9);
