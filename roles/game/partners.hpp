@@ -3,7 +3,8 @@
 // transaction; the other's turn stays taken until it is told how that ended. Who is told nothing (the asker was lost)
 // finds out: it writes its next write without any change. If storage takes it, the common one has not happened, and
 // never can; if storage has that number already, it has.
-// Loop: the game's.
+// Owner: the game role. Loop: its own. Errors of together(): busy, not_found and conflict mean that nothing was done; what
+// the other player's part throws comes through as it is.
 #include <functional>
 #include <map>
 #include <optional>

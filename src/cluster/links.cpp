@@ -170,8 +170,9 @@ private:
         // Else two of them could keep one player.
         if (hello.centers != own_centers()) {
             return fmt::format(
-                "its config names the centers ({}), that of node \"{}\" ({}); stop all nodes to change them",
-                hello.centers, links_.group_.node, own_centers());
+                "the config of node \"{}\" names the centers ({}), that of node \"{}\" ({}): make them alike and "
+                "start the node again; to change the centers of a cluster stop all of its nodes",
+                hello.node, hello.centers, links_.group_.node, own_centers());
         }
         const bool known = std::any_of(options.peers.begin(), options.peers.end(),
                                        [&](const PeerAddress& peer) { return peer.node == hello.node; });
