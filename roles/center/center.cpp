@@ -19,6 +19,8 @@ constexpr std::size_t session_key_bytes = 32;
 
 /// An epoch of a later term is greater than all of earlier ones, so a center that lost its memory never goes back.
 constexpr unsigned epoch_bits_in_term = 40;
+constexpr auto bans_period = std::chrono::seconds{30};
+constexpr auto queue_period = std::chrono::milliseconds{200};
 constexpr auto learn_again = std::chrono::seconds{1};
 constexpr auto attach_patience = std::chrono::seconds{8};  // clients are told then, and try again
 
@@ -29,6 +31,8 @@ Center::Center(RoleContext& context)
       bus_{context.bus},
       persistence_{context.bus, context.metrics},
       channels_{context.bus, persistence_, context.loop, context.metrics},
+      bans_{context.bus, persistence_, context.loop},
+      queue_{context.settings.section("center"), context.bus, context.loop, context.metrics},
       settle_{context.settings.section("center").integer(
           "settle_ms", 2500, {0, 60'000}, "milliseconds",
           "a restarted center of a cluster waits this long for links, which dial again every 2 s, to learn who is "
@@ -65,6 +69,20 @@ Center::Center(RoleContext& context)
     bus_.on<session::ChannelsLeft>([this](const cluster::Envelope& envelope, const session::ChannelsLeft& note) {
         for (const auto& channel : note.channels) channels_.remove_member(channel, envelope.from, note.player);
     });
+    bus_.on<session::PutBan>([this](RoleAddress, session::PutBan request) { return bans_.put(std::move(request)); });
+    bus_.on<session::LiftBan>([this](RoleAddress, session::LiftBan request) { return bans_.lift(std::move(request)); });
+    bus_.on<session::ListBans>([this](const cluster::Envelope&, const session::ListBans&) { return bans_.list(); });
+    bus_.on<session::CheckBans>([this](const cluster::Envelope&, const session::CheckBans& request) {
+        bans_.check(request.whom);
+        return Done{};
+    });
+    bus_.on<session::BanChanged>(
+        [this](const cluster::Envelope&, const session::BanChanged& note) { bans_.on_changed(note); });
+    bus_.on<session::QueueLeft>([this](const cluster::Envelope& envelope, const session::QueueLeft& note) {
+        queue_.leave(note.ticket, envelope.from);
+    });
+    bus_.on<session::KickPlayer>(
+        [this](RoleAddress, session::KickPlayer request) { return kick_player(std::move(request)); });
     bus_.watch([this](const cluster::Instance& instance, bool up) { on_instance(instance, up); });
 }
 
@@ -73,6 +91,7 @@ runtime::Task<> Center::start() {
     co_await bus_.wait_for(Role::storage);
     co_await take_term();
     co_await read_session_key();
+    co_await read_bans();
     // Links come up within moments; who they bring is asked before anyone is placed twice.
     const bool waits = term_ > 1 && bus_.bus().group().has_peers && !planted(PlantedBug::grant_before_rebuild);
     if (waits) co_await runtime::sleep(loop_, settle_);
@@ -82,9 +101,23 @@ runtime::Task<> Center::start() {
     ready_ = true;
     report();
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
+    timers_.every("queue", queue_period, [this] {
+        queue_.set_playing(players_.size());
+        queue_.move();
+    });
     timers_.every("channels", std::chrono::seconds{1}, [this] {
         if (!saving_) tasks_.spawn(save_channels(), "save channels");
     });
+}
+
+/// Nobody is let in before they are known. What another center's note did not bring comes with the next reading.
+runtime::Task<> Center::read_bans() {
+    for (;;) {
+        auto read = co_await bans_.read();
+        if (read) break;
+        co_await runtime::sleep(loop_, std::chrono::milliseconds{50});
+    }
+    timers_.after("bans", bans_period, [this] { tasks_.spawn(read_bans(), "read bans"); });
 }
 
 runtime::Task<> Center::save_channels() {
@@ -189,8 +222,18 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
         throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
     const bool resumes = request.claim.session != 0;
     if (!planted(PlantedBug::resume_checks_last)) check_claim(request);
+    check_bans(request);
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
+    if (!known && !resumes) {
+        queue_.set_playing(players_.size());
+        const auto ticket = queue_.enter(request.player, from, request.ticket);
+        if (ticket != 0) {
+            session::Attached waits;
+            waits.ticket = ticket;
+            co_return waits;
+        }
+    }
     const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
     const bool moves = !known || place->second.game != game;
     const auto old_gateway = known ? place->second.gateway : std::nullopt;
@@ -237,6 +280,12 @@ void Center::check_claim(const session::Attach& request) const {
     }
 }
 
+void Center::check_bans(const session::Attach& request) const {
+    std::vector<std::string> whom{session::ban_of_player(request.player), session::ban_of_address(request.address)};
+    if (!request.claim.device.empty()) whom.push_back(session::ban_of_device(request.claim.device));
+    bans_.check(whom);
+}
+
 /// A game that was paused wakes with players who have moved on since: nobody may hear them twice, or out of order.
 void Center::require_current(PlayerId player, ConnectionEpoch epoch) const {
     if (player == PlayerId{} || !ready_ || learning_ > 0) return;
@@ -271,6 +320,26 @@ void Center::kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch) {
     note.code = Code::fenced;
     note.reason = "this account logged in somewhere else";
     bus_.send(gateway, std::move(note));
+}
+
+runtime::Task<Done> Center::kick_player(session::KickPlayer request) {
+    if (!keeps(request.player)) {
+        const auto center = session::center_of(bus_, request.player).value();
+        auto kicked = co_await bus_.call(center, request);
+        co_return kicked.value();
+    }
+    const auto place = players_.find(request.player);
+    if (place == players_.end() || !place->second.gateway)
+        throw Error{Code::not_found, "player {} is not online", request.player};
+    session::Kick note;
+    note.player = request.player;
+    note.epoch = place->second.epoch;
+    note.code = Code::forbidden;
+    note.reason = request.reason.empty() ? "an operator ended this session" : std::move(request.reason);
+    note.ends_session = true;
+    bus_.send(*place->second.gateway, std::move(note));
+    log::info("player {} was sent away by an operator", request.player);
+    co_return Done{};
 }
 
 void Center::detach(const session::Detached& note, RoleAddress from) {
@@ -380,7 +449,10 @@ void Center::learn_player(const session::HeldPlayer& held, RoleAddress from) {
 }
 
 void Center::forget(RoleAddress gone) {
-    if (gone.role == Role::gateway) ++lost_gateways_;
+    if (gone.role == Role::gateway) {
+        ++lost_gateways_;
+        queue_.forget(gone);
+    }
     placed_.erase(gone);
     channels_.remove_gateway(gone);
     for (auto place = players_.begin(); place != players_.end();) {

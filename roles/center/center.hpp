@@ -7,7 +7,9 @@
 #include "api/role.hpp"
 #include "api/session.hpp"
 #include "api/storage.hpp"
+#include "roles/center/ban_list.hpp"
 #include "roles/center/channels.hpp"
+#include "roles/center/login_queue.hpp"
 
 namespace gs::center {
 
@@ -40,6 +42,9 @@ private:
     runtime::Task<session::ChannelAppended> append(session::ChannelAppend request);
     [[nodiscard]] bool keeps(PlayerId player) const;
     void kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch);
+    [[nodiscard]] runtime::Task<Done> kick_player(session::KickPlayer request);
+    void check_bans(const session::Attach& request) const;
+    runtime::Task<> read_bans();
     void detach(const session::Detached& note, RoleAddress from);
     void unload(const session::Unloaded& note, RoleAddress from);
     Done move_player(const session::MovePlayer& request, RoleAddress from);
@@ -61,6 +66,8 @@ private:
     cluster::RoleBus bus_;
     entity::Persistence persistence_;
     Channels channels_;
+    BanList bans_;
+    LoginQueue queue_;
     std::chrono::milliseconds settle_;
     std::map<PlayerId, Place> players_;
     std::map<RoleAddress, Placed> placed_;

@@ -21,11 +21,19 @@ Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Co
       since_{gateway.second()},
       heard_{gateway.second()} {
     address_ = connection_->remote();
-    address_.resize(address_.rfind(':') == std::string::npos ? address_.size() : address_.rfind(':'));
+    if (const auto parts = transport::parse_host_port(address_)) address_ = parts->host;
     fill_random(nonce_);
+    behind_proxy_ = gateway.settings().proxies.contains(address_);
 }
 
-void Client::attach(PlayerId player, const session::Attached& attached) {
+bool Client::is_banned_by(std::string_view whom) const {
+    return whom == session::ban_of_address(address_) ||
+           (is_attached() &&
+            (whom == session::ban_of_player(player_) || (!device_.empty() && whom == session::ban_of_device(device_))));
+}
+
+void Client::attach(PlayerId player, const session::Attached& attached, std::string device) {
+    device_ = std::move(device);
     player_ = player;
     epoch_ = attached.epoch;
     game_ = attached.game;
@@ -35,6 +43,7 @@ void Client::attach(PlayerId player, const session::Attached& attached) {
 std::size_t Client::on_bytes(BytesView bytes) {
     heard_ = gateway_.second();
     if (is_held()) return 0;
+    if (behind_proxy_) return take_proxy_header(bytes);
     if (state_ == State::hello && bytes.size() >= wire::frame_prefix_bytes) {
         const auto protocol = wire::foreign_protocol(bytes);
         if (!protocol.empty()) return unwrap(bytes, protocol);
@@ -66,6 +75,7 @@ std::size_t Client::on_bytes(BytesView bytes) {
         partial_ = gateway_.second();
     }
     check_queue();  // answers to pings and refusals count too
+    if (state_ != State::closed) throttle(taken);
     return taken;
 }
 
@@ -109,6 +119,42 @@ void Client::on_frame(BytesView frame, BytesView payload) {
     } else {
         on_token(message);
     }
+}
+
+/// A balancer says whose connection it is, before anything else.
+std::size_t Client::take_proxy_header(BytesView bytes) {
+    const auto header = wire::read_proxy_header(bytes);
+    if (header.fault != nullptr) {
+        gateway_.count().rejected_foreign.add();
+        log::warn("the balancer {} is in gateway.proxies, but its connection does not begin with a PROXY header: {}",
+                  address_, header.fault);
+        state_ = State::closed;
+        connection_->close();
+        gateway_.ended(*this, header.fault);
+        return bytes.size();
+    }
+    if (header.consumed == 0) return 0;
+    behind_proxy_ = false;
+    gateway_.set_address(*this, header.address.empty() ? std::string{address_} : header.address);
+    const auto rest = bytes.subspan(header.consumed);
+    return header.consumed + (rest.empty() ? 0 : state_ == State::closed ? rest.size() : on_bytes(rest));
+}
+
+/// Whoever sends more waits until the next second, as the network makes it wait.
+void Client::throttle(std::size_t bytes) {
+    const auto most = gateway_.settings().bytes_per_second_max;
+    if (most == 0) return;
+    begin_second();
+    bytes_this_second_ += bytes;
+    if (bytes_this_second_ <= most || std::exchange(throttled_, true)) return;
+    gateway_.count().throttled.add();
+    connection_->set_reading(false);
+}
+
+void Client::begin_second() {
+    if (std::exchange(counted_second_, gateway_.second()) == gateway_.second()) return;
+    messages_this_second_ = 0;
+    bytes_this_second_ = 0;
 }
 
 /// What the game's protocol may travel in, told by its first bytes.
@@ -182,8 +228,7 @@ void Client::refuse_enter(const Error& error) {
 
 void Client::play(const session::Attached& attached, const session::Entrance& entrance) {
     state_ = State::playing;
-    entered_ = true;
-    since_ = gateway_.second();
+    since_ = heard_ = gateway_.second();  // one who has waited in the queue had nothing to say
     wire::Entered entered;
     entered.player = player_;
     entered.server_time_ms = gateway_.wall_ms();
@@ -197,6 +242,22 @@ void Client::play(const session::Attached& attached, const session::Entrance& en
     send_frames(std::exchange(early_, Buffer{}));
 }
 
+void Client::wait_in_queue(const RoleAddress& center, std::uint64_t ticket) {
+    queue_ = center;
+    ticket_ = ticket;
+    since_ = gateway_.second();
+}
+
+void Client::tell_queued(const wire::Queued& queued) {
+    since_ = gateway_.second();
+    send_control(command_of<wire::Queued>, msgpack::encode(queued));
+}
+
+void Client::leave_queue() {
+    ticket_ = 0;
+    since_ = gateway_.second();
+}
+
 void Client::hold() {
     if (!is_held()) held_since_ = gateway_.now();
     held_ = Held::by_game;
@@ -207,7 +268,7 @@ void Client::release() {
     if (!is_held()) return;
     held_ = Held::no;
     gateway_.count().held.observe(gateway_.now() - held_since_);
-    connection_->set_reading(true);
+    if (!throttled_) connection_->set_reading(true);
 }
 
 void Client::switch_to(const RoleAddress& game) {
@@ -234,7 +295,7 @@ Error Client::refusal(Command command) const {
 bool Client::over_rate() {
     const auto most = gateway_.settings().messages_per_second_max;
     if (most == 0) return false;
-    if (std::exchange(counted_second_, gateway_.second()) != gateway_.second()) messages_this_second_ = 0;
+    begin_second();
     if (++messages_this_second_ <= most) return false;
     gateway_.count().rejected_rate.add();
     return true;
@@ -378,6 +439,12 @@ void Client::on_closed(const Error& why) {
 
 void Client::tick(std::uint32_t second) {
     const auto& limits = gateway_.settings();
+    if (std::exchange(throttled_, false)) {
+        heard_ = second;
+        if (partial_ != 0) partial_ = second;  // the rest of it was not read
+        if (!is_held()) connection_->set_reading(true);
+        if (state_ == State::closed) return;
+    }
     const auto waited = second - since_;
     if (state_ == State::hello && waited > static_cast<std::uint32_t>(limits.hello_timeout.count())) {
         gateway_.count().rejected_timeout.add();

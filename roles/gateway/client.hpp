@@ -22,20 +22,25 @@ public:
 
     [[nodiscard]] std::uint64_t id() const { return id_; }
     [[nodiscard]] State state() const { return state_; }
-    [[nodiscard]] bool has_entered() const { return entered_; }
+    /// It has shown that it may come in, or is gone: false when that was known.
+    [[nodiscard]] bool prove() { return !std::exchange(proved_, true); }
     [[nodiscard]] bool is_attached() const { return epoch_ != ConnectionEpoch{}; }
     [[nodiscard]] PlayerId player() const { return player_; }
     [[nodiscard]] ConnectionEpoch epoch() const { return epoch_; }
     [[nodiscard]] const RoleAddress& game() const { return game_; }
     [[nodiscard]] std::uint64_t session() const { return session_; }
-    /// The client said that nobody will resume its session.
+    /// Nobody will resume its session.
     [[nodiscard]] bool has_left() const { return left_; }
     [[nodiscard]] Binary nonce() const { return {nonce_.begin(), nonce_.end()}; }
     [[nodiscard]] const std::string& address() const { return address_; }
+    /// As a balancer says.
+    void set_address(std::string address) { address_ = std::move(address); }
+    /// A balancer has yet to say whose connection it is.
+    [[nodiscard]] bool is_behind_proxy() const { return behind_proxy_; }
     [[nodiscard]] std::set<std::string>& channels() { return channels_; }
 
     void start() { connection_->start(*this); }
-    void attach(PlayerId player, const session::Attached& attached);
+    void attach(PlayerId player, const session::Attached& attached, std::string device);
     void play(const session::Attached& attached, const session::Entrance& entrance);
     void refuse_enter(const Error& error);
 
@@ -46,6 +51,17 @@ public:
     void switch_to(const RoleAddress& game);
     void go_on(const session::Entrance& entrance);
     [[nodiscard]] bool is_held() const { return held_ != Held::no; }
+
+    [[nodiscard]] bool is_banned_by(std::string_view whom) const;
+    /// Nobody may resume it once this connection is closed.
+    void end_session() { left_ = true; }
+
+    // --- the queue of that center: while it has a ticket it waits there, as long as it is told how far it is
+    void wait_in_queue(const RoleAddress& center, std::uint64_t ticket);
+    void tell_queued(const wire::Queued& queued);
+    void leave_queue();
+    [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
+    [[nodiscard]] const RoleAddress& queue() const { return queue_; }
 
     /// Before it has said anything.
     void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
@@ -67,7 +83,11 @@ public:
 private:
     /// `frame` is the payload with its prefix.
     void on_frame(BytesView frame, BytesView payload);
+    std::size_t take_proxy_header(BytesView bytes);
     std::size_t unwrap(BytesView bytes, std::string_view protocol);
+    void throttle(std::size_t bytes);
+    /// What is counted by the second.
+    void begin_second();
     void on_hello(BytesView payload);
     void on_token(const wire::MessageView& message);
     /// Why a request of that command is not passed on to the game.
@@ -93,21 +113,24 @@ private:
     PlayerId player_{};
     ConnectionEpoch epoch_{};
     RoleAddress game_;
-    std::uint64_t session_ = 0;
+    RoleAddress queue_;  // with a ticket
+    std::uint64_t session_ = 0, ticket_ = 0;
     std::array<std::uint8_t, 16> nonce_{};
     Buffer early_;  // from the game, before it has let the client enter
-    std::string address_;
+    std::string address_, device_;
     std::set<std::string> channels_;
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;
     Held held_ = Held::no;
-    bool entered_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false;
+    bool proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
+         behind_proxy_ = false, throttled_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};
     std::uint32_t rtt_us_ = 0;
     std::uint32_t messages_this_second_ = 0, counted_second_ = 0;
+    std::size_t bytes_this_second_ = 0;
 };
 
 }  // namespace gs::gateway

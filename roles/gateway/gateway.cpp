@@ -7,6 +7,7 @@ namespace gs::gateway {
 namespace {
 constexpr std::int64_t kib = 1024;
 constexpr std::uint32_t certificate_check_seconds = 5;
+constexpr std::uint32_t recent_ban_seconds = 90;  // longer than attach_deadline
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
@@ -55,6 +56,12 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     messages_per_second_max =
         static_cast<std::uint32_t>(gateway.integer("messages_per_second_max", 500, {0, 10'000'000}, "requests",
                                                    "of one connection; more are answered limited; 0: no limit"));
+    bytes_per_second_max = static_cast<std::size_t>(
+        gateway.integer("bytes_per_second_max", 256 * kib, {0, 1024 * kib * kib}, "bytes",
+                        "of one connection; it is not read for the rest of the second then; 0: no limit"));
+    const auto balancers =
+        gateway.texts("proxies", {}, "addresses of balancers that begin each connection with a PROXY header (1 or 2)");
+    proxies.insert(balancers.begin(), balancers.end());
     const auto token = settings.section("token");
     public_key_file = token.text("public_key_file", "token.pub",
                                  "the key that verifies tokens, inside the data directory unless absolute");
@@ -78,6 +85,7 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
     metrics.counter("gameserver_client_rejected_total", "connections and messages refused, by reason", \
                     {{"reason", reason}})
       rejected_hello{REJECTED("hello")},
+      banned{REJECTED("banned")},
       rejected_foreign{REJECTED("foreign_protocol")},
       rejected_size{REJECTED("frame_too_long")},
       rejected_malformed{REJECTED("malformed")},
@@ -90,6 +98,8 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
       slow_readers{
           metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
       silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
+      throttled{metrics.counter("gameserver_client_throttled_total",
+                                "times that a client was not read for the rest of a second, for bytes_per_second_max")},
       gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
       rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")},
       held{metrics.histogram("gameserver_client_held_seconds",
@@ -125,6 +135,12 @@ Gateway::Gateway(RoleContext& context)
     bus_.on<session::SwitchClient>(
         [this](const cluster::Envelope&, const session::SwitchClient& note) { switch_client(note); });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
+    bus_.on<session::BanChanged>([this](const cluster::Envelope&, const session::BanChanged& note) { on_ban(note); });
+    bus_.on<session::QueueMoved>([this](const cluster::Envelope& envelope, const session::QueueMoved& note) {
+        on_queue_moved(note, envelope.from);
+    });
+    bus_.on<session::Admitted>(
+        [this](const cluster::Envelope& envelope, const session::Admitted& note) { on_admitted(note, envelope.from); });
     bus_.on<session::ChannelMember>(
         [this](const cluster::Envelope&, const session::ChannelMember& note) { channel_member(note); });
     bus_.on<session::ListPlayers>(
@@ -205,6 +221,7 @@ void Gateway::report() {
 void Gateway::tick() {
     ++second_;
     report();
+    std::erase_if(recent_bans_, [&](const auto& ban) { return second_ - ban.first > recent_ban_seconds; });
     if (second_ % certificate_check_seconds == 0) certificate_.reload_changed();
     std::vector<std::uint64_t> all;
     all.reserve(clients_.size());
@@ -230,7 +247,7 @@ void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     const auto id = next_client_++;
     auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection));
     ++unauthenticated_total_;
-    const auto here = ++unauthenticated_[client->address()];
+    const auto here = client->is_behind_proxy() ? 0 : ++unauthenticated_[client->address()];
     // A tenth of all places is for those who have not shown a token yet.
     const auto unauthenticated_max = std::max<std::size_t>(64, settings_.connections_max / 10);
     client->start();
@@ -243,8 +260,15 @@ void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     }
 }
 
+void Gateway::set_address(Client& client, const std::string& address) {
+    client.set_address(address);
+    if (++unauthenticated_[address] <= settings_.unauthenticated_per_address_max) return;
+    counters_.rejected_full.add();
+    client.refuse(Code::busy, "too many connections wait to log in");
+}
+
 void Gateway::enter(Client& client, wire::Enter claim) {
-    tasks_.spawn(enter_task(client.id(), std::move(claim)), "enter");
+    tasks_.spawn(enter_task(client.id(), std::move(claim), 0), "enter");
 }
 
 Result<PlayerId> Gateway::player_of(const wire::Enter& claim) {
@@ -258,7 +282,7 @@ Result<PlayerId> Gateway::player_of(const wire::Enter& claim) {
     return claims->player;
 }
 
-runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim) {
+runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim, std::uint64_t ticket) {
     const auto player = player_of(claim);
     if (!player) {
         find(client_id)->refuse_enter(player.error());
@@ -274,11 +298,24 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim) 
     attach.claim = claim;
     attach.claim.token.clear();
     attach.nonce = find(client_id)->nonce();
+    attach.address = find(client_id)->address();
+    attach.ticket = ticket;
     auto attached = co_await bus_.call(*center, std::move(attach), attach_deadline);
     auto* client = find(client_id);
     if (!attached) {
         if (attached.error().code() == Code::unauthenticated) counters_.rejected_token.add();
+        if (attached.error().code() == Code::forbidden) counters_.banned.add();
         if (client != nullptr) client->refuse_enter(attached.error());
+        co_return;
+    }
+    if (attached->ticket != 0) {
+        if (client == nullptr) {
+            bus_.send(*center, session::QueueLeft{attached->ticket});
+            co_return;
+        }
+        forget_unauthenticated(*client);
+        client->wait_in_queue(*center, attached->ticket);
+        queued_[{*center, attached->ticket}] = Queued{client_id, std::move(claim)};
         co_return;
     }
     if (client == nullptr) {
@@ -293,8 +330,16 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim) 
         co_return;
     }
     if (older != nullptr) older->close(Code::fenced, "this account logged in somewhere else", false);
-    client->attach(*player, *attached);
+    client->attach(*player, *attached, claim.device);
     players_[*player] = client;
+    // A center may have let the player in before it heard of a ban that came here meanwhile.
+    const auto ban = std::find_if(recent_bans_.begin(), recent_bans_.end(),
+                                  [&](const auto& recent) { return client->is_banned_by(recent.second.whom); });
+    if (ban != recent_bans_.end()) {
+        counters_.banned.add();
+        client->refuse_enter(Error::verbatim(Code::forbidden, session::ban_text(ban->second)));
+        co_return;
+    }
     co_await join_game(client_id, *player, std::move(claim), *attached);
 }
 
@@ -325,9 +370,11 @@ void Gateway::give_up(PlayerId player, const session::Attached& attached) {
     bus_.send(attached.game, session::LeaveGame{player, attached.epoch, false});
 }
 
-void Gateway::forget_unauthenticated(const Client& client) {
-    if (--unauthenticated_[client.address()] == 0) unauthenticated_.erase(client.address());
+void Gateway::forget_unauthenticated(Client& client) {
+    if (!client.prove()) return;
     --unauthenticated_total_;
+    if (client.is_behind_proxy()) return;
+    if (--unauthenticated_[client.address()] == 0) unauthenticated_.erase(client.address());
 }
 
 bool Gateway::to_game(Client& client, BytesView frames) {
@@ -345,7 +392,8 @@ void Gateway::ended(Client& client, std::string_view why) {
     log::debug("client {} of player {} ended: {}", client.address(), client.player(), why);
     const auto place = clients_.find(client.id());
     if (place == clients_.end()) return;
-    if (!client.has_entered()) forget_unauthenticated(client);
+    forget_unauthenticated(client);
+    leave_queue(client);
     if (client.is_attached()) {
         const auto player = client.player();
         bus_.send(client.game(), session::LeaveGame{player, client.epoch(), client.has_left()});
@@ -370,7 +418,67 @@ void Gateway::ended(Client& client, std::string_view why) {
 
 void Gateway::kick(const session::Kick& kick) {
     auto* client = playing(kick.player, kick.epoch);
-    if (client != nullptr) client->close(kick.code, kick.reason, kick.reconnect);
+    if (client == nullptr) return;
+    if (kick.ends_session) client->end_session();
+    client->close(kick.code, kick.reason, kick.reconnect);
+}
+
+void Gateway::on_queue_moved(const session::QueueMoved& note, RoleAddress center) {
+    std::vector<std::uint64_t> passed;
+    for (auto at = queued_.lower_bound({center, 0}); at != queued_.end() && at->first.first == center; ++at) {
+        const auto ticket = at->first.second;
+        auto* client = find(at->second.client);
+        if (client == nullptr) continue;
+        if (ticket < note.first) {
+            passed.push_back(client->id());
+            continue;
+        }
+        const auto ahead = std::min<std::uint64_t>(ticket - note.first, note.waiting == 0 ? 0 : note.waiting - 1);
+        const auto wait = note.per_minute == 0 ? 0 : (ahead + 1) * 60 / note.per_minute + 1;
+        client->tell_queued({static_cast<std::uint32_t>(ahead + 1), static_cast<std::uint32_t>(wait)});
+    }
+    // Their place went to a newer connection of the same player.
+    for (const auto id : passed) {
+        if (auto* client = find(id)) client->refuse_enter({Code::fenced, "this account logs in somewhere else"});
+    }
+}
+
+void Gateway::on_admitted(const session::Admitted& note, RoleAddress center) {
+    const auto place = queued_.find({center, note.ticket});
+    if (place == queued_.end()) {
+        bus_.send(center, session::QueueLeft{note.ticket});
+        return;
+    }
+    auto queued = std::move(place->second);
+    queued_.erase(place);
+    auto* client = find(queued.client);
+    if (client == nullptr) return;  // ended() has told the center
+    client->leave_queue();
+    tasks_.spawn(enter_task(queued.client, std::move(queued.claim), note.ticket), "enter from the queue");
+}
+
+void Gateway::leave_queue(Client& client) {
+    if (client.ticket() == 0) return;
+    queued_.erase({client.queue(), client.ticket()});
+    bus_.send(client.queue(), session::QueueLeft{client.ticket()});
+}
+
+void Gateway::on_ban(const session::BanChanged& note) {
+    std::erase_if(recent_bans_, [&](const auto& recent) { return recent.second.whom == note.ban.whom; });
+    if (note.lifted) return;
+    recent_bans_.emplace_back(second_, note.ban);
+    std::vector<std::uint64_t> banned;
+    for (const auto& [id, client] : clients_) {
+        if (client->is_banned_by(note.ban.whom)) banned.push_back(id);
+    }
+    std::sort(banned.begin(), banned.end());
+    for (const auto id : banned) {
+        auto* client = find(id);
+        if (client == nullptr) continue;
+        counters_.banned.add();
+        client->end_session();
+        client->close(Code::forbidden, session::ban_text(note.ban), false);
+    }
 }
 
 Done Gateway::hold_client(const session::HoldClient& request) {

@@ -21,6 +21,8 @@ struct GatewaySettings {
     std::size_t queue_bytes_soft, queue_bytes_max;
     std::chrono::seconds hello_timeout, token_timeout, frame_timeout, slow_timeout, heartbeat;
     std::uint32_t messages_per_second_max;
+    std::size_t bytes_per_second_max;
+    std::set<std::string> proxies;
     std::string public_key_file, zone;
 };
 
@@ -29,9 +31,10 @@ struct GatewayCounters {
     explicit GatewayCounters(Metrics& metrics);
     Gauge &connections, &playing;
     Counter &accepted, &messages_in, &messages_out, &bytes_in, &bytes_out;
-    Counter &rejected_hello, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token, &rejected_command;
+    Counter &rejected_hello, &banned, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token,
+        &rejected_command;
     Counter &rejected_rate, &rejected_timeout, &rejected_full;
-    Counter &slow_readers, &silent, &gone;
+    Counter &slow_readers, &silent, &gone, &throttled;
     Histogram &rtt, &held;
 };
 
@@ -54,6 +57,8 @@ public:
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     void enter(Client& client, wire::Enter claim);
+    /// Its balancer tells whose connection it is.
+    void set_address(Client& client, const std::string& address);
     [[nodiscard]] bool to_game(Client& client, BytesView frames);
     /// The client's connection has ended or is about to.
     void ended(Client& client, std::string_view why);
@@ -63,13 +68,18 @@ public:
 private:
     void accept(std::shared_ptr<transport::Connection> connection);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
-    runtime::Task<> enter_task(std::uint64_t client_id, wire::Enter claim);
+    /// `ticket`: with which the client was let in from the queue, or 0.
+    runtime::Task<> enter_task(std::uint64_t client_id, wire::Enter claim, std::uint64_t ticket);
     runtime::Task<> join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim, session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
-    void forget_unauthenticated(const Client& client);
+    void forget_unauthenticated(Client& client);
     [[nodiscard]] Client* find(std::uint64_t client_id);
     [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
     void kick(const session::Kick& kick);
+    void on_ban(const session::BanChanged& note);
+    void on_queue_moved(const session::QueueMoved& note, RoleAddress center);
+    void on_admitted(const session::Admitted& note, RoleAddress center);
+    void leave_queue(Client& client);
     Done hold_client(const session::HoldClient& request);
     void switch_client(const session::SwitchClient& note);
     runtime::Task<> enter_next_game(std::uint64_t client_id, session::EnterGame enter);
@@ -97,6 +107,12 @@ private:
     std::map<std::string, HashMap<PlayerId, Client*>, std::less<>> channels_;
     std::map<std::string, std::size_t> unauthenticated_;  // by address
     std::size_t unauthenticated_total_ = 0;
+    struct Queued {
+        std::uint64_t client = 0;
+        wire::Enter claim;
+    };
+    std::map<std::pair<RoleAddress, std::uint64_t>, Queued> queued_;   // by center and ticket
+    std::vector<std::pair<std::uint32_t, session::Ban>> recent_bans_;  // with the second when they came
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;

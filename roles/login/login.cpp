@@ -199,7 +199,20 @@ runtime::Task<> Login::answer(Answer handler, Exchange exchange) {
     }
 }
 
-http::HttpResponse Login::grant(const Account& account, std::string guest_key) {
+/// A center that does not answer checks it later, when the player enters.
+runtime::Task<> Login::check_bans(std::vector<std::string> whom) {
+    const auto center = bus_.any(Role::center);
+    if (!center) co_return;
+    session::CheckBans check;
+    check.whom = std::move(whom);
+    auto checked = co_await bus_.call(*center, std::move(check));
+    if (!checked && checked.error().code() == Code::forbidden) throw Error{checked.error()};
+}
+
+runtime::Task<http::HttpResponse> Login::grant(Exchange exchange, Account account, std::string guest_key) {
+    std::vector<std::string> whom{session::ban_of_player(account.player),
+                                  session::ban_of_address(exchange->request().remote_address)};
+    co_await check_bans(std::move(whom));
     LoginReply reply;
     reply.gateways = list_gateways(bus_);
     if (reply.gateways.empty()) throw Error{Code::unavailable, "no gateway is ready right now; try again in a moment"};
@@ -217,19 +230,19 @@ http::HttpResponse Login::grant(const Account& account, std::string guest_key) {
     http::HttpResponse response;
     response.body = to_json(reply);
     response.headers.emplace_back("Cache-Control", "no-store");
-    return response;
+    co_return response;
 }
 
 runtime::Task<http::HttpResponse> Login::guest(Exchange exchange) {
     auto request = read_body<GuestRequest>(exchange->request());
     auto guest = co_await accounts_.guest(std::move(request.guest_key));
-    co_return grant(guest.account, guest.key);
+    co_return co_await grant(exchange, std::move(guest.account), std::move(guest.key));
 }
 
 runtime::Task<http::HttpResponse> Login::register_account(Exchange exchange) {
     auto request = read_body<PasswordRequest>(exchange->request());
     auto account = co_await accounts_.register_account(std::move(request.name), std::move(request.password));
-    co_return grant(account, {});
+    co_return co_await grant(exchange, std::move(account), std::string{});
 }
 
 runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
@@ -256,7 +269,7 @@ runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
         by_address_.forgive(address);
     }
     if (failure.code() != Code::ok) throw Error{failure};
-    co_return grant(account, {});
+    co_return co_await grant(exchange, std::move(account), std::string{});
 }
 
 runtime::Task<http::HttpResponse> Login::gateways(Exchange /*exchange*/) {

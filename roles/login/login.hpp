@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "api/http.hpp"
+#include "api/session.hpp"
 #include "roles/login/accounts.hpp"
 
 namespace gs::login {
@@ -58,7 +59,8 @@ private:
     runtime::Task<http::HttpResponse> log_in(Exchange exchange);
     runtime::Task<http::HttpResponse> gateways(Exchange exchange);
     runtime::Task<http::HttpResponse> keys(Exchange exchange);
-    [[nodiscard]] http::HttpResponse grant(const Account& account, std::string guest_key);
+    runtime::Task<> check_bans(std::vector<std::string> whom);
+    runtime::Task<http::HttpResponse> grant(Exchange exchange, Account account, std::string guest_key);
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;

@@ -24,6 +24,7 @@ StorageRole::StorageRole(RoleContext& context)
     answer<Open, Opened>();
     answer<Load, Loaded>();
     answer<ReadRecord, Record>();
+    answer<ListRecords, RecordList>();
     answer<Commit, Committed>();
 }
 

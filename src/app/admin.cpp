@@ -1,6 +1,7 @@
 #include "app/admin.hpp"
 
 #include "api/json.hpp"
+#include "app/moderate.hpp"
 #include "transport/transport.hpp"
 
 namespace gs::app {
@@ -49,6 +50,7 @@ Result<void> Admin::start(const std::string& address) {
         auto request = from_json<DrainRequest>(exchange->request().body).value();
         tasks_.spawn(drain(std::move(exchange), std::move(request)), "drain");
     });
+    add_moderation_routes(*server_, node_, on_home, tasks_);
     const auto started = server_->start();
     if (!started) return Error{started.error().code(), "admin.address: {}", started.error().message()};
     address_ = fmt::format("{}:{}", parts->host, server_->port());

@@ -1,6 +1,6 @@
 #pragma once
 // The endpoint for operators of each node: /metrics for Prometheus, /healthz (the process works), /readyz (its roles
-// serve), and POST /v1/drain, which any node passes on to the game that is meant.
+// serve), POST /v1/drain, which any node passes on to the game that is meant, and kicks and bans (moderate.hpp).
 #include <memory>
 #include <string>
 

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "api/registry.hpp"
+#include "app/moderate.hpp"
 #include "app/operate.hpp"
 #include "app/run.hpp"
 #include "app/up.hpp"
@@ -25,6 +26,7 @@ struct Flags {
     double seconds = 20;
     bots::BotOptions bots;
     AdminOptions admin;
+    ModerationOptions order;
     std::int64_t admin_patience = 60;
 };
 
@@ -47,10 +49,14 @@ RunOptions run_options(const Flags& flags, const std::string& version) {
     return options;
 }
 
-void add_admin_flags(CLI::App& app, Flags& flags) {
-    app.add_option("node", flags.admin.node, "the name of the node")->required();
+void add_cluster_flags(CLI::App& app, Flags& flags) {
     app.add_option("--config", flags.config, "the cluster file, which says where the node's admin endpoint is");
     app.add_option("--at", flags.admin.at, "or the admin endpoint of any node of the cluster: host:port");
+}
+
+void add_admin_flags(CLI::App& app, Flags& flags) {
+    app.add_option("node", flags.admin.node, "the name of the node")->required();
+    add_cluster_flags(app, flags);
 }
 
 void print_list() {
@@ -118,6 +124,17 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     drain->add_option("--seconds", flags.admin_patience, "how long to wait until it is empty")
         ->check(CLI::Range(1, 86'400))
         ->capture_default_str();
+    auto& order = flags.order;
+    auto* kick = admin->add_subcommand("kick", "end a player's session");
+    kick->add_option("player", order.whom, "the player's number")->required();
+    auto* ban_them = admin->add_subcommand("ban", "send somebody away and let them in no more");
+    ban_them->add_option("whom", order.whom, "a player's number, address:192.0.2.1 or device:NAME")->required();
+    ban_them->add_option("--for", order.duration, "how long: 90s, 30m, 12h, 7d; without it for ever");
+    auto* unban_them = admin->add_subcommand("unban", "lift a ban");
+    unban_them->add_option("whom", order.whom, "as it was banned")->required();
+    auto* bans = admin->add_subcommand("bans", "list who is banned, until when and why");
+    for (auto* one : {kick, ban_them}) one->add_option("--reason", order.reason, "what the player is told");
+    for (auto* one : {kick, ban_them, unban_them, bans}) add_cluster_flags(*one, flags);
     auto* undrain = admin->add_subcommand("undrain", "let a drained game node take players again");
     add_admin_flags(*undrain, flags);
 
@@ -145,6 +162,10 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
         if (flags.development) forwarded.emplace_back("--dev");
         return run_cluster(options, forwarded);
     }
+    if (kick->parsed()) return kick_player(options, flags.admin, order);
+    if (ban_them->parsed()) return ban(options, flags.admin, order);
+    if (unban_them->parsed()) return unban(options, flags.admin, order);
+    if (bans->parsed()) return list_bans(options, flags.admin);
     if (admin->parsed()) {
         flags.admin.patience = std::chrono::seconds{flags.admin_patience};
         return drain_node(options, flags.admin, drain->parsed());

@@ -24,11 +24,6 @@ struct RefusalAnswer {
     FIELDS(error)
 };
 
-int complain(const Error& error) {
-    std::cerr << fmt::format("gameserver: {}\n", error.message());
-    return error.code() == Code::invalid ? exit_wrong_use : exit_failed;
-}
-
 Result<std::string> endpoint(const RunOptions& config, const AdminOptions& options) {
     if (!options.at.empty()) return options.at;
     if (!config.sources.file) {
@@ -50,26 +45,51 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     return checked->node.admin_address;
 }
 
-Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request) {
+Result<std::string> fetch(http::HttpClient& client, const std::string& address, const std::string& method,
+                          const std::string& path, const std::string& body) {
     http::HttpFetch fetch;
-    fetch.method = "POST";
-    fetch.url = fmt::format("http://{}/v1/drain", address);
-    fetch.headers = {{"Content-Type", "application/json"}};
-    fetch.body = to_json(request);
+    fetch.method = method;
+    fetch.url = fmt::format("http://{}{}", address, path);
+    if (!body.empty()) fetch.headers = {{"Content-Type", "application/json"}};
+    fetch.body = body;
     const auto response = client.fetch(fetch);
     if (!response) {
         return Error{Code::unavailable, "the admin endpoint {} does not answer: {}", address,
                      response.error().message()};
     }
-    if (response->status == 200) return from_json<session::Draining>(response->body);
+    if (response->status == 200) return response->body;
     const auto told = from_json<RefusalAnswer>(response->body);
     if (told) return Error::verbatim(Code::unavailable, std::string{told->error.message});
     return Error{Code::unavailable, "{} answered {}: {}", address, response->status, response->body};
 }
 
+Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request) {
+    const auto answer = fetch(client, address, "POST", "/v1/drain", to_json(request));
+    if (!answer) return answer.error();
+    return from_json<session::Draining>(*answer);
+}
+
 std::string players(std::uint64_t count) { return fmt::format("{} player{}", count, count == 1 ? "" : "s"); }
 
 }  // namespace
+
+int complain(const Error& error) {
+    std::cerr << fmt::format("gameserver: {}\n", error.message());
+    return error.code() == Code::invalid ? exit_wrong_use : exit_failed;
+}
+
+Result<std::string> ask_cluster(const RunOptions& config, const AdminOptions& options, const std::string& method,
+                                const std::string& path, const std::string& body) {
+    Result<std::string> address = std::string{"127.0.0.1:7090"};
+    if (!options.at.empty() || config.sources.file) {
+        auto chosen = options;
+        if (chosen.at.empty() && chosen.node.empty()) chosen.node = nodes_to_check(config).front();
+        address = endpoint(config, chosen);
+    }
+    if (!address) return address.error();
+    http::HttpClient client;
+    return fetch(client, *address, method, path, body);
+}
 
 int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
     using Clock = std::chrono::steady_clock;

@@ -42,17 +42,6 @@ std::string role_list(const NodeSettings& node) {
     return list;
 }
 
-/// The chosen node; without --node every one of a cluster file, or the one that has no name.
-std::vector<std::string> nodes_to_check(const RunOptions& options) {
-    std::vector<std::string> names;
-    auto tree = load_config(options.sources);
-    if (options.overrides.node.empty() && tree) {
-        names = tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
-    }
-    if (names.empty()) names.push_back(options.overrides.node);
-    return names;
-}
-
 /// A process of real loops around a node.
 class Process {
 public:
@@ -166,6 +155,16 @@ private:
 };
 
 }  // namespace
+
+std::vector<std::string> nodes_to_check(const RunOptions& options) {
+    std::vector<std::string> names;
+    auto tree = load_config(options.sources);
+    if (options.overrides.node.empty() && tree) {
+        names = tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
+    }
+    if (names.empty()) names.push_back(options.overrides.node);
+    return names;
+}
 
 Result<CheckedConfig> load_checked(const RunOptions& options) {
     auto loaded = load_config(options.sources);

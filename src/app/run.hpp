@@ -30,6 +30,8 @@ struct CheckedConfig {
     NodeSettings node;
 };
 [[nodiscard]] Result<CheckedConfig> load_checked(const RunOptions& options);
+/// The chosen node; without one every [[node]] of the config file, or one empty name when it has none.
+[[nodiscard]] std::vector<std::string> nodes_to_check(const RunOptions& options);
 [[nodiscard]] Result<void> create_keys(const std::filesystem::path& directory);
 
 }  // namespace gs::app

@@ -22,6 +22,8 @@ public:
     void add(Role role, std::string node);
     /// The node's name; empty when the configuration names no node with that role.
     [[nodiscard]] std::string_view keeper(Role role, std::uint64_t key) const;
+    /// How many nodes have that role.
+    [[nodiscard]] std::size_t count(Role role) const { return nodes_[static_cast<std::size_t>(role)].size(); }
     /// "center-1, center-2": the nodes of a role in alphabetical order. Those who share keys must agree on it.
     [[nodiscard]] std::string names(Role role) const;
 

@@ -67,6 +67,22 @@ runtime::Task<Result<storage::Record>> Persistence::read_record(std::string spac
     co_return co_await bus_.call(*to, std::move(request));
 }
 
+runtime::Task<Result<std::vector<storage::NamedRecord>>> Persistence::list_records(std::string space) {
+    std::vector<storage::NamedRecord> all;
+    storage::ListRecords request;
+    request.space = std::move(space);
+    for (;;) {
+        const auto to = storage_of(shard_key(request.space, {}));
+        if (!to) co_return Result<std::vector<storage::NamedRecord>>{to.error()};
+        auto page = co_await bus_.call(*to, request);
+        if (!page) co_return Result<std::vector<storage::NamedRecord>>{page.error()};
+        const bool is_last = page->records.size() < request.most;
+        for (auto& record : page->records) all.push_back(std::move(record));
+        if (is_last) co_return Result<std::vector<storage::NamedRecord>>{std::move(all)};
+        request.after = all.back().key;
+    }
+}
+
 runtime::Task<Result<storage::Outcome>> Persistence::commit(storage::Commit commit, runtime::Duration patience) {
     const auto began = bus_.loop().now();
     runtime::Duration pause = pause_first;

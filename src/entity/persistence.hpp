@@ -18,6 +18,8 @@ public:
     [[nodiscard]] runtime::Task<Result<storage::Loaded>> load(EntityKey key);
     [[nodiscard]] runtime::Task<Result<storage::Record>> read_record(std::string space, std::string key);
 
+    [[nodiscard]] runtime::Task<Result<std::vector<storage::NamedRecord>>> list_records(std::string space);
+
     /// Ends with storage's answer, however long that takes, or with deadline after `patience`: whether it was done is
     /// unknown then. Other errors: the request itself is refused.
     [[nodiscard]] runtime::Task<Result<storage::Outcome>> commit(storage::Commit commit,

@@ -30,16 +30,19 @@ struct Attached {
     RoleAddress game;
     std::uint64_t session = 0;
     Binary key;
-    bool moves = false;  ///< the player was somewhere else last, as far as the center knows
+    bool moves = false;        ///< the player was somewhere else last, as far as the center knows
+    std::uint64_t ticket = 0;  ///< not 0: the cluster is full, the client waits with it; the rest means nothing
     static constexpr bool secret = true;
-    FIELDS(epoch, game, session, key, moves)
+    FIELDS(epoch, game, session, key, moves, ticket)
 };
 struct Attach {
     PlayerId player{};
-    wire::Enter claim;  ///< with a session: to resume it
-    Binary nonce;       ///< of the connection
+    wire::Enter claim;         ///< with a session: to resume it
+    Binary nonce;              ///< of the connection
+    std::string address{};     ///< of the client
+    std::uint64_t ticket = 0;  ///< with which it was let in from the queue
     static constexpr bool secret = true;
-    FIELDS(player, claim, nonce)
+    FIELDS(player, claim, nonce, address, ticket)
 };
 /// Gateway to center: that connection has ended.
 struct Detached {
@@ -54,7 +57,8 @@ struct Kick {
     Code code = Code::ok;
     std::string reason;
     bool reconnect = false;
-    FIELDS(player, epoch, code, reason, reconnect)
+    bool ends_session = false;  ///< nobody may resume it
+    FIELDS(player, epoch, code, reason, reconnect, ends_session)
 };
 
 /// Gateway to game: the player enters, or its client is back; answered when its data is loaded.

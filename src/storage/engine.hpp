@@ -10,9 +10,9 @@
 
 namespace gs::storage {
 
-using Request = std::variant<Open, Load, ReadRecord, Commit>;
+using Request = std::variant<Open, Load, ReadRecord, ListRecords, Commit>;
 
-using Answer = std::variant<std::monostate, Opened, Loaded, Record, Committed, Error>;
+using Answer = std::variant<std::monostate, Opened, Loaded, Record, RecordList, Committed, Error>;
 
 /// A request and, once an engine has run it, what answers it: the matching reply, or an Error.
 /// Errors: `invalid` (the request can never succeed; nothing was done), `unavailable` (whether it was done is unknown:

@@ -185,6 +185,24 @@ TEMPLATE_TEST_CASE("records change by compare and swap", "[storage][STO-11]", Me
     CHECK(record(engine, "ann").data == "2");
 }
 
+TEMPLATE_TEST_CASE("the records of a space are listed in pages", "[storage][STO-11]", MemoryBackend, SqliteBackend) {
+    TestType backend;
+    auto& engine = *backend.engine;
+    for (const auto* key : {"b", "a", "d", "c"}) REQUIRE(commit(engine, {}, {{"name", key, 0, key}}) == Outcome::ok);
+    REQUIRE(commit(engine, {}, {{"namf", "e", 0, "e"}, {"nam", "z", 0, "z"}}) == Outcome::ok);
+    REQUIRE(commit(engine, {}, {{"name", "c", 1, std::nullopt}, {"name", "d", 1, "d2"}}) == Outcome::ok);
+    const auto keys = [&](const std::string& after, std::uint32_t most) {
+        std::string text;
+        for (const auto& one : ask<RecordList>(engine, ListRecords{"name", after, most}).records)
+            text += fmt::format("{}{}{} ", one.key, one.version, one.data);
+        return text;
+    };
+    CHECK(keys("", 10) == "a1a b1b d2d2 ");
+    CHECK(keys("", 2) == "a1a b1b ");
+    CHECK(keys("b", 2) == "d2d2 ");
+    CHECK(keys("d", 2).empty());
+}
+
 TEMPLATE_TEST_CASE("a record that is deleted and created again has no version twice", "[storage][STO-11]",
                    MemoryBackend, SqliteBackend) {
     TestType backend;

@@ -59,6 +59,24 @@ struct ReadRecord {
     FIELDS(space, key)
 };
 
+/// The records of a space in the order of their keys, a page at a time.
+struct NamedRecord {
+    std::string key;
+    std::uint64_t version = 0;
+    std::string data;
+    FIELDS(key, version, data)
+};
+struct RecordList {
+    std::vector<NamedRecord> records;  ///< fewer than were asked for: there are no more
+    FIELDS(records)
+};
+struct ListRecords {
+    std::string space;
+    std::string after;  ///< the last key of the page before; empty: from the first
+    std::uint32_t most = 1000;
+    FIELDS(space, after, most)
+};
+
 struct EntityWrite {
     EntityKey key;
     OwnerEpoch epoch{};
@@ -98,5 +116,6 @@ GS_CALL(50, Open, Opened)
 GS_CALL(51, Load, Loaded)
 GS_CALL(52, ReadRecord, Record)
 GS_CALL(53, Commit, Committed)
+GS_CALL(54, ListRecords, RecordList)
 
 }  // namespace gs::storage

@@ -137,6 +137,7 @@ TEST_CASE("docs/protocol.md shows the control messages as they are", "[wire][doc
     CHECK(documented("close") ==
           framed({wire::Kind::control, false, 4, 0}, wire::Close{Code::fenced, "elsewhere", false}));
     CHECK(documented("ack") == framed({wire::Kind::control, false, 5, 0}, wire::Ack{300}));
+    CHECK(documented("queued") == framed({wire::Kind::control, false, 7, 0}, wire::Queued{12, 180}));
     CHECK(documented("leave") == framed({wire::Kind::control, false, 6, 0}, wire::Leave{}));
 }
 

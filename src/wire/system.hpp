@@ -63,8 +63,9 @@ struct Enter {
     std::uint64_t received = 0;  ///< the last number that the client has, without a hole
     std::uint64_t answered = 0;  ///< the client waits for no reply to its requests up to this one
     Binary proof;                ///< see session_proof()
+    std::string device{};        ///< a name of the device, of the client's choice, that a ban may name
     static constexpr bool secret = true;
-    FIELDS(token, player, session, received, answered, proof)
+    FIELDS(token, player, session, received, answered, proof, device)
 };
 
 /// HMAC-SHA256 by the session's key over the connection's nonce, then player, session, received and answered as 8 bytes
@@ -96,6 +97,13 @@ struct Ack {
     std::uint64_t received = 0;
     FIELDS(received)
 };
+/// The server to a client that enters while the server is full: it waits, and hears this again at least every few
+/// seconds, until it is let in or refused.
+struct Queued {
+    std::uint32_t position = 0;      ///< 1: the next one
+    std::uint32_t wait_seconds = 0;  ///< about; 0: nobody knows
+    FIELDS(position, wait_seconds)
+};
 /// Of the client, before it closes: the session ends here, nobody will resume it.
 struct Leave {
     FIELDS()
@@ -107,6 +115,7 @@ GS_MESSAGE_INFO(push, 3, Pong)
 GS_MESSAGE_INFO(push, 4, Close)
 GS_MESSAGE_INFO(push, 5, Ack)
 GS_MESSAGE_INFO(push, 6, Leave)
+GS_MESSAGE_INFO(push, 7, Queued)
 
 /// Hello frames' payloads (magic and body).
 [[nodiscard]] Result<ClientHello> parse_client_hello(BytesView payload);

@@ -174,6 +174,7 @@ def settings(overrides: dict) -> list:
 # What a load from one address needs: no rate limits, many who log in at once, mottos of the size that is saved.
 bench_settings = {
     "gateway.messages_per_second_max": 0,
+    "gateway.bytes_per_second_max": 0,
     "gateway.connections_max": 200_000,
     "module.chat.lines_per_second": 100_000,
     "module.chat.lines_kept": 0,

@@ -63,6 +63,7 @@ void TestCluster::start(const std::string& name) {
     set_setting(tree, "storage.engine", std::string{"memory"});
     set_setting(tree, "gateway.tcp.address", gateway_address(name));
     for (const auto& [path, value] : settings_) set_setting(tree, path, value);
+    for (const auto& [path, values] : lists_) set_setting(tree, path, values);
 
     app::NodeSettings settings;
     settings.name = name;
@@ -286,6 +287,8 @@ void TestClient::on_frame(BytesView payload) {
         pushes_[message.header.command].push_back(std::move(body));
     } else if (message.header.command == command_of<wire::Close>) {
         goodbye_ = msgpack::decode<wire::Close>(body).value();
+    } else if (message.header.command == command_of<wire::Queued>) {
+        queued_.push_back(msgpack::decode<wire::Queued>(body).value());
     } else if (message.header.command == command_of<wire::Ping>) {
         const auto ping = msgpack::decode<wire::Ping>(body).value();
         wire::write_framed(connection_->output(), {wire::Kind::control, false, command_of<wire::Pong>, 0},

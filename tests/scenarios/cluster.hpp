@@ -45,6 +45,7 @@ public:
 
     // --- before start
     void set(const std::string& path, SettingScalar value);
+    void set(const std::string& path, SettingList values) { lists_[path] = std::move(values); }
     void add_module(const ModuleInfo& module) { modules_.push_back(&module); }
 
     /// Starts every node that does not run and waits until all are ready.
@@ -116,6 +117,7 @@ private:
 
     std::vector<NodePlan> plan_;
     std::map<std::string, SettingScalar> settings_;
+    std::map<std::string, SettingList> lists_;
     std::vector<const ModuleInfo*> modules_;
     log::Level log_level_before_;
     std::uint64_t incarnations_ = 0;
@@ -197,6 +199,8 @@ public:
     /// Why the server says that it closes, if it said so.
     [[nodiscard]] const std::optional<wire::Close>& goodbye() const { return goodbye_; }
     [[nodiscard]] const std::optional<wire::ServerHello>& server_hello() const { return server_hello_; }
+    /// What it was told while it waited to be let in.
+    [[nodiscard]] const std::vector<wire::Queued>& queued() const { return queued_; }
     /// Everything that came, as it came.
     [[nodiscard]] std::string_view received() const { return as_text(received_); }
 
@@ -216,6 +220,7 @@ private:
     wire::Entered session_;
     std::map<std::uint64_t, std::pair<bool, Binary>> answers_;  // whether it is an error, and the body
     std::map<Command, std::vector<Binary>> pushes_;
+    std::vector<wire::Queued> queued_;
     std::optional<wire::Close> goodbye_;
     std::optional<wire::ServerHello> server_hello_;
 };

@@ -369,4 +369,55 @@ TEST_CASE("messages may arrive in any pieces", "[scenario][hostile]") {
     }
 }
 
+TEST_CASE("a balancer's client is counted and banned by its own address",
+          "[scenario][hostile][proxy][CLU-13][NET-14]") {
+    TestCluster cluster;
+    cluster.set("gateway.proxies", SettingList{std::string{"127.0.0.1"}});
+    cluster.start();
+    const auto connect = [&](TestClient& client, const std::string& address) {
+        client.send_text(fmt::format("PROXY TCP4 {} 198.51.100.1 50000 7000\r\n", address));
+    };
+    TestClient anna{cluster}, bert{cluster};
+    connect(anna, "192.0.2.1");
+    connect(bert, "192.0.2.2");
+    anna.enter(player(1)).value();
+    bert.enter(player(2)).value();
+    cluster.call(Role::center, session::PutBan{{"address:192.0.2.1", "an attack", 0}}).value();
+    REQUIRE(anna.wait_closed(1s));
+    CHECK(bert.request(echo::Echo{"hello"}).value().text == "hello");
+
+    TestClient direct{cluster};
+    direct.send_text("GET / HTTP/1.1\r\n\r\n");
+    CHECK(direct.wait_closed(1s));
+    CHECK(direct.received().empty());
+    CHECK(rejected(cluster, "foreign_protocol") == 1);
+    TestClient silent{cluster};
+    silent.send_text("PROXY TCP4 192.0");
+    CHECK(silent.wait_closed(10s));
+    TestClient health{cluster};
+    health.send_text("PROXY UNKNOWN\r\n");
+    CHECK(health.enter(player(3)));
+}
+
+TEST_CASE("who sends too many bytes is not read until the next second, and loses nothing",
+          "[scenario][hostile][NET-14]") {
+    TestCluster cluster;
+    cluster.set("gateway.bytes_per_second_max", std::int64_t{64 * 1024});
+    cluster.network().set_piece_bytes(4096);
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    std::vector<std::uint64_t> ids;
+    for (int count = 0; count < 20; ++count) ids.push_back(anna.send(echo::Echo{std::string(10'000, 'x')}));
+    TestClient bert{cluster};
+    bert.enter(player(2)).value();
+    CHECK(bert.request(echo::Echo{"hello"}).value().text == "hello");
+    cluster.advance(100ms);
+    const auto answered = std::count_if(ids.begin(), ids.end(), [&](auto id) { return anna.has_answer(id); });
+    CHECK(answered >= 6);
+    CHECK(answered <= 7);
+    for (const auto id : ids) REQUIRE(anna.answer<echo::Echo>(id).value().text.size() == 10'000);
+    CHECK(cluster.metric("all", "gameserver_client_throttled_total") == 2);
+}
+
 }  // namespace gs::scenarios

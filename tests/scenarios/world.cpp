@@ -44,6 +44,12 @@ void set_setting(SettingsTree& tree, const std::string& path, SettingScalar valu
     tree.set(path, std::move(setting));
 }
 
+void set_setting(SettingsTree& tree, const std::string& path, SettingList values) {
+    SettingValue setting;
+    setting.value = std::move(values);
+    tree.set(path, std::move(setting));
+}
+
 double read_metric(const Metrics& metrics, const std::string& series) {
     return read_metric(metrics.to_prometheus_text(), series);
 }

@@ -71,6 +71,7 @@ private:
     void on_closed(const Error& why) override;
     void on_entered(const wire::Entered& entered) override;
     void on_resumed(const wire::Entered& entered) override;
+    void on_queued(const wire::Queued& /*queued*/) override {}
     void on_push(Command command, BytesView body) override;
     void on_away(const wire::Close& close) override;
     void on_closed(const wire::Close& close) override;

@@ -33,6 +33,7 @@ public:
     }
     void on_away(std::function<void(const wire::Close&)> handler) { client_.on_away(std::move(handler)); }
     void on_resumed(std::function<void(bool gap)> handler) { client_.on_resumed(std::move(handler)); }
+    void on_queued(std::function<void(const wire::Queued&)> handler) { client_.on_queued(std::move(handler)); }
     void on_closed(std::function<void(const wire::Close&)> handler) { client_.on_closed(std::move(handler)); }
     /// Handles what arrives during this time.
     void poll(Duration time);

@@ -37,6 +37,7 @@ struct Handlers {
     std::unordered_map<Command, std::function<Result<void>(BytesView)>> pushes;
     std::function<void(const wire::Close&)> away, closed;
     std::function<void(bool gap)> resumed;
+    std::function<void(const wire::Queued&)> queued;
 };
 
 template <class Reply>
@@ -134,6 +135,8 @@ public:
     void on_away(std::function<void(const wire::Close&)> handler) { handlers_->away = std::move(handler); }
     /// The session goes on. `gap`: pushes may be missing, and modules send what they send to who has just entered.
     void on_resumed(std::function<void(bool gap)> handler) { handlers_->resumed = std::move(handler); }
+    /// The server is full: connect() waits until the player is let in, and this tells how far it is.
+    void on_queued(std::function<void(const wire::Queued&)> handler) { handlers_->queued = std::move(handler); }
     /// The session is over, by the server or because nobody resumed it in time; not called for close().
     void on_closed(std::function<void(const wire::Close&)> handler) { handlers_->closed = std::move(handler); }
 

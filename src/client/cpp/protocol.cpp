@@ -164,6 +164,7 @@ void Protocol::take_hello(BytesView payload, Time now) {
     } else {
         enter.token = std::exchange(token_, {});
     }
+    enter.device = options_.device;
     wire::write_framed(output_, {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
     if (heartbeat_ > Duration::zero()) next_ping_ = now + heartbeat_;
 }
@@ -236,6 +237,11 @@ void Protocol::take_control(const wire::MessageView& message, Time now) {
         const auto close = msgpack::decode<wire::Close>(message.body);
         if (!close) return fail("the server's Close does not decode");
         end(*close);
+    } else if (message.header.command == command_of<wire::Queued> && state_ == State::entering) {
+        const auto queued = msgpack::decode<wire::Queued>(message.body);
+        if (!queued) return fail("the server's Queued does not decode");
+        enter_by_ = now + options_.enter_deadline;
+        events_.on_queued(*queued);
     }
     // Others belong to a newer server and are none of this client's business.
 }

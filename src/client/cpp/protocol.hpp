@@ -20,6 +20,8 @@ public:
     virtual void on_entered(const wire::Entered& entered) = 0;
     /// The session goes on; `state` tells whether pushes may be missing (gap).
     virtual void on_resumed(const wire::Entered& entered) = 0;
+    /// The server is full: the player waits to be let in, and hears this again and again.
+    virtual void on_queued(const wire::Queued& queued) = 0;
     virtual void on_push(Command command, BytesView body) = 0;
     /// The connection is over, the session is not: connect anew, to any gateway, and call resume(). It is also what
     /// comes of a resume that failed and may be tried again.
@@ -31,10 +33,12 @@ public:
 
 struct ProtocolOptions {
     std::string client_version = "cpp";
-    Duration enter_deadline = std::chrono::seconds{5};  ///< from start() or resume() to Entered
-    std::size_t frame_bytes_max = 1U << 20U;            ///< of what the server sends
-    std::size_t requests_max = 65'536;                  ///< that the server has not answered
-    std::size_t requests_bytes_max = 16U << 20U;        ///< of these
+    std::string device;  ///< a name for what it runs on, which a ban may name
+    /// From start() or resume() to Entered, and from each word of the queue to the next.
+    Duration enter_deadline = std::chrono::seconds{5};
+    std::size_t frame_bytes_max = 1U << 20U;      ///< of what the server sends
+    std::size_t requests_max = 65'536;            ///< that the server has not answered
+    std::size_t requests_bytes_max = 16U << 20U;  ///< of these
 };
 
 class Protocol {

@@ -7,6 +7,7 @@ namespace gs::client {
 
 struct Recorder final : ProtocolEvents {
     void on_entered(const wire::Entered& entered) override { player = entered.player; }
+    void on_queued(const wire::Queued& now) override { queued.push_back(now.position); }
     void on_resumed(const wire::Entered& entered) override { resumed.push_back(entered.state); }
     void on_push(Command command, BytesView body) override {
         pushes.push_back(fmt::format("{} {}", command, msgpack::decode<echo::Echo>(body).value().text));
@@ -17,6 +18,7 @@ struct Recorder final : ProtocolEvents {
     PlayerId player{};
     std::vector<std::string> pushes;
     std::vector<wire::SessionState> resumed;
+    std::vector<std::uint32_t> queued;
     std::vector<wire::Close> away, closed;
 };
 

@@ -108,6 +108,10 @@ void SessionKeeper::on_entered(const wire::Entered& entered) {
     settle();
 }
 
+void SessionKeeper::on_queued(const wire::Queued& queued) {
+    if (handlers_->queued) handlers_->queued(queued);
+}
+
 void SessionKeeper::on_resumed(const wire::Entered& entered) {
     is_in_ = true;
     settle();

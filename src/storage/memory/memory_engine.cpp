@@ -50,6 +50,16 @@ private:
         return {.version = found->second.version, .data = *found->second.data};
     }
 
+    RecordList answer(const ListRecords& list) {
+        RecordList found;
+        for (auto at = records_.upper_bound({list.space, list.after});
+             at != records_.end() && at->first.first == list.space && found.records.size() < list.most; ++at) {
+            if (!at->second.data) continue;
+            found.records.push_back({.key = at->first.second, .version = at->second.version, .data = *at->second.data});
+        }
+        return found;
+    }
+
     Committed answer(const Commit& commit) {
         const auto find_owner = [this](const EntityKey& key) { return owner_of(key); };
         const auto version_of = [this](const std::string& space, const std::string& key) {

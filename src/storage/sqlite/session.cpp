@@ -111,6 +111,9 @@ Session::Statements::Statements(sqlite3* connection)
       change_component{connection, "UPDATE component SET data = ?4 WHERE kind = ?1 AND id = ?2 AND name = ?3"},
       add_component{connection, "INSERT INTO component (kind, id, name, data) VALUES (?1, ?2, ?3, ?4)"},
       read_record{connection, "SELECT version, data FROM record WHERE space = ?1 AND key = ?2 AND data IS NOT NULL"},
+      list_records{connection,
+                   "SELECT key, version, data FROM record WHERE space = ?1 AND key > ?2 AND data IS NOT NULL"
+                   " ORDER BY key LIMIT ?3"},
       version{connection, "SELECT version FROM record WHERE space = ?1 AND key = ?2 AND data IS NOT NULL"},
       set_record{connection,
                  "INSERT INTO record (space, key, version, data) VALUES (?1, ?2, 1, ?3)"
@@ -181,6 +184,16 @@ Record Session::answer(const ReadRecord& read) {
     Query query{statements_.read_record, read.space, read.key};
     if (!query.next()) return {};
     return {.version = query.number(0), .data = std::string{query.text(1)}};
+}
+
+RecordList Session::answer(const ListRecords& list) {
+    RecordList found;
+    Query query{statements_.list_records, list.space, list.after, std::uint64_t{list.most}};
+    while (query.next()) {
+        found.records.push_back(
+            {.key = std::string{query.text(0)}, .version = query.number(1), .data = std::string{query.text(2)}});
+    }
+    return found;
 }
 
 Committed Session::answer(const Commit& commit) {

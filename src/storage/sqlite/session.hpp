@@ -28,12 +28,13 @@ private:
     struct Statements {
         explicit Statements(sqlite3* connection);
         Statement begin, commit, open, owner, components, advance, change_component, add_component, read_record,
-            version, set_record;
+            list_records, version, set_record;
     };
 
     Answer answer(const Open& open);
     Loaded answer(const Load& load);
     Record answer(const ReadRecord& read);
+    RecordList answer(const ListRecords& list);
     Committed answer(const Commit& commit);
     void write(const Commit& commit);
     /// False, and nothing is written, unless this is the next write of the entity's owner.

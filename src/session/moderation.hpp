@@ -1,0 +1,69 @@
+#pragma once
+// What operators and modules tell the center about players who must go. Any center takes it; a ban is stored, and all
+// centers, which let players in, know it at once.
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/message.hpp"
+
+namespace gs::session {
+
+/// Whom a ban is about: "player:51", "address:192.0.2.1", "device:NAME".
+[[nodiscard]] inline std::string ban_of_player(PlayerId player) { return fmt::format("player:{}", player); }
+[[nodiscard]] inline std::string ban_of_address(std::string_view address) { return fmt::format("address:{}", address); }
+[[nodiscard]] inline std::string ban_of_device(std::string_view device) { return fmt::format("device:{}", device); }
+
+struct Ban {
+    std::string whom;
+    std::string reason;      ///< the player reads it
+    std::int64_t until = 0;  ///< seconds since 1970; 0: for ever
+    FIELDS(whom, reason, until)
+};
+/// What the banned one is told.
+[[nodiscard]] std::string ban_text(const Ban& ban);
+
+/// Replaces an earlier ban of the same. Errors: invalid: it names nobody.
+struct PutBan {
+    Ban ban;
+    FIELDS(ban)
+};
+/// Errors: not_found.
+struct LiftBan {
+    std::string whom;
+    FIELDS(whom)
+};
+struct Bans {
+    std::vector<Ban> bans;
+    FIELDS(bans)
+};
+struct ListBans {
+    FIELDS()
+};
+/// Login asks before it grants a token. Errors: forbidden: the text for the player.
+struct CheckBans {
+    std::vector<std::string> whom;
+    FIELDS(whom)
+};
+/// To centers and gateways, once it is stored. Gateways end the connections that it is about.
+struct BanChanged {
+    Ban ban;
+    bool lifted = false;
+    FIELDS(ban, lifted)
+};
+
+/// Ends the player's session, which may begin anew. Errors: not_found: the player is not online.
+struct KickPlayer {
+    PlayerId player{};
+    std::string reason;
+    FIELDS(player, reason)
+};
+
+GS_CALL(140, PutBan, Done)
+GS_CALL(141, LiftBan, Done)
+GS_CALL(142, ListBans, Bans)
+GS_CALL(143, CheckBans, Done)
+GS_NOTE(144, BanChanged)
+GS_CALL(145, KickPlayer, Done)
+
+}  // namespace gs::session
