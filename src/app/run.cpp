@@ -13,6 +13,7 @@
 #include "app/catalog.hpp"
 #include "app/config/documented.hpp"
 #include "app/node.hpp"
+#include "app/schema.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
 #include "runtime/epoll_loop.hpp"
@@ -253,6 +254,13 @@ int make_keys(const std::filesystem::path& directory) {
     if (!made) return complain(made.error());
     std::cout << "keys for tokens are in " << directory.string()
               << ":\n  token.key  secret, for login only\n  token.pub  for every gateway\n";
+    return exit_stopped;
+}
+
+int print_schema(const std::string& format) {
+    const auto schema = format == "json" ? schema_json(compiled_modules()) : schema_typescript(compiled_modules());
+    if (!schema) return complain(schema.error());
+    std::cout << *schema;
     return exit_stopped;
 }
 

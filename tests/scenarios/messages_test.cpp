@@ -34,6 +34,18 @@ std::vector<NodePlan> two_of_each() {
 
 }  // namespace
 
+TEST_CASE("a push that its module has not declared is not sent", "[scenario][NEW-06]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    const auto refused = anna.request(TellUndeclared{});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Code::internal);
+    CHECK(anna.pushes<Undeclared>().empty());
+}
+
 TEST_CASE("pushes reach one player and some and all on every gateway", "[scenario][RTE-04][RTE-05][RTE-07]") {
     TestCluster cluster{two_of_each()};
     cluster.add_module(trial_module);
