@@ -35,17 +35,14 @@ void Client::attach(PlayerId player, const session::Attached& attached) {
 std::size_t Client::on_bytes(BytesView bytes) {
     heard_ = gateway_.second();
     if (is_held()) return 0;
+    if (state_ == State::hello && bytes.size() >= wire::frame_prefix_bytes) {
+        const auto protocol = wire::foreign_protocol(bytes);
+        if (!protocol.empty()) return unwrap(bytes, protocol);
+    }
     gateway_.count().bytes_in.add(bytes.size());
     std::size_t taken = 0;
     while (state_ != State::closed) {
         const auto rest = bytes.subspan(taken);
-        if (state_ == State::hello && rest.size() >= wire::frame_prefix_bytes) {
-            const auto protocol = wire::foreign_protocol(rest);
-            if (!protocol.empty()) {
-                refuse_foreign(protocol);
-                return bytes.size();
-            }
-        }
         const auto& limits = gateway_.settings();
         const auto length_max = state_ == State::playing ? limits.frame_bytes_max : limits.frame_bytes_max_before_enter;
         const auto cut = wire::cut_frame(rest, length_max);
@@ -112,6 +109,25 @@ void Client::on_frame(BytesView frame, BytesView payload) {
     } else {
         on_token(message);
     }
+}
+
+/// What the game's protocol may travel in, told by its first bytes.
+std::size_t Client::unwrap(BytesView bytes, std::string_view protocol) {
+    std::shared_ptr<transport::Layer> layer;
+    auto* certificate = gateway_.tls_certificate();
+    if (protocol == "TLS" && certificate != nullptr && !in_tls_ && !in_websocket_) {
+        layer = certificate->accept(gateway_.loop(), connection_);
+        in_tls_ = true;
+    } else if (protocol == "HTTP" && as_text(bytes).starts_with("GET ") && !in_websocket_) {
+        layer = transport::accept_websocket(gateway_.loop(), connection_);
+        in_websocket_ = true;
+    } else {
+        refuse_foreign(protocol);
+        return bytes.size();
+    }
+    connection_ = layer;
+    layer->start(*this);
+    return layer->on_bytes(bytes);
 }
 
 void Client::on_hello(BytesView payload) {
@@ -327,7 +343,7 @@ void Client::refuse_foreign(std::string_view protocol) {
     gateway_.count().rejected_foreign.add();
     if (protocol == "HTTP") {
         const std::string text =
-            "This is the game port of a gameserver: it speaks the game's own protocol, not HTTP.\n"
+            "This is the game port of a gameserver: it speaks the game's own protocol and WebSocket, not HTTP.\n"
             "Players log in over HTTP at the address of the login role.\n";
         connection_->output().append(as_bytes(fmt::format(
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
@@ -352,6 +368,10 @@ void Client::close(Code code, std::string_view reason, bool reconnect) {
 
 void Client::on_closed(const Error& why) {
     if (state_ == State::closed) return;
+    if (why.code() == Code::invalid) {  // a layer below could not be spoken
+        auto& count = gateway_.count();
+        (state_ == State::hello ? count.rejected_foreign : count.rejected_malformed).add();
+    }
     state_ = State::closed;
     gateway_.ended(*this, why.message());
 }

@@ -67,6 +67,7 @@ public:
 private:
     /// `frame` is the payload with its prefix.
     void on_frame(BytesView frame, BytesView payload);
+    std::size_t unwrap(BytesView bytes, std::string_view protocol);
     void on_hello(BytesView payload);
     void on_token(const wire::MessageView& message);
     /// Why a request of that command is not passed on to the game.
@@ -101,7 +102,7 @@ private:
     enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;
     Held held_ = Held::no;
-    bool entered_ = false, overflown_ = false, left_ = false;
+    bool entered_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};

@@ -6,6 +6,7 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::int64_t kib = 1024;
+constexpr std::uint32_t certificate_check_seconds = 5;
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
@@ -25,6 +26,15 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     };
     address = gateway.text("tcp.address", "127.0.0.1:7000", "where clients connect; port 0 takes any free one");
     advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
+    websocket_advertise = gateway.text("websocket.advertise", "",
+                                       "the URL that login tells browsers; empty: tcp.advertise with ws://, or with "
+                                       "wss:// when there is a certificate");
+    certificate_file = gateway.text("tls.certificate_file", "",
+                                    "PEM, with its chain, for wss on the port of clients; read again when it changes; "
+                                    "empty: no TLS; inside the data directory unless absolute");
+    key_file = gateway.secret_file("tls.key_file", "", "PEM, the certificate's key");
+    if (certificate_file.empty() != key_file.empty())
+        gateway.reject("tls.certificate_file", "and tls.key_file go together: give both, or none");
     connections_max = static_cast<std::size_t>(
         gateway.integer("connections_max", 20'000, {1, 10'000'000}, "connections", "more are refused"));
     unauthenticated_per_address_max =
@@ -93,6 +103,7 @@ Gateway::Gateway(RoleContext& context)
       settings_{context.settings, context.development},
       counters_{context.metrics},
       verifier_{settings_.zone},
+      certificate_{context.metrics},
       data_directory_{context.data_directory},
       timers_{context.loop} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
@@ -142,14 +153,26 @@ void Gateway::load_key() {
     verifier_.add_key(*key);
 }
 
+void Gateway::load_certificate() {
+    if (settings_.certificate_file.empty()) return;
+    const auto loaded = certificate_.load(in_directory(data_directory_, settings_.certificate_file),
+                                          in_directory(data_directory_, settings_.key_file));
+    if (!loaded) throw Error{Code::invalid, "gateway.tls: {}", loaded.error().message()};
+}
+
 runtime::Task<> Gateway::start() {
     load_key();
+    load_certificate();
     auto listener =
         transport_.listen(loop_, settings_.address, {},
                           [this](std::shared_ptr<transport::Connection> connection) { accept(std::move(connection)); });
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
     if (settings_.advertise.empty()) settings_.advertise = listener_->address();
+    if (settings_.websocket_advertise.empty()) {
+        const auto* scheme = certificate_.current() == nullptr ? "ws" : "wss";
+        settings_.websocket_advertise = fmt::format("{}://{}/", scheme, settings_.advertise);
+    }
     log::info("gateway listens on {}", listener_->address());
     timers_.every("tick", std::chrono::seconds{1}, [this] { tick(); });
     co_await bus_.wait_for(Role::center);
@@ -161,7 +184,7 @@ runtime::Task<> Gateway::stop() {
     stopping_ = true;
     timers_.cancel_all();
     listener_.reset();
-    bus_.announce(false, 0, settings_.advertise);
+    bus_.announce(false, 0, settings_.advertise, settings_.websocket_advertise);
     std::vector<std::uint64_t> all;
     for (const auto& [id, client] : clients_) all.push_back(id);
     std::sort(all.begin(), all.end());
@@ -175,12 +198,14 @@ void Gateway::report() {
     counters_.connections.set(static_cast<std::int64_t>(clients_.size()));
     counters_.playing.set(static_cast<std::int64_t>(players_.size()));
     const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
-    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise);
+    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise,
+                  settings_.websocket_advertise);
 }
 
 void Gateway::tick() {
     ++second_;
     report();
+    if (second_ % certificate_check_seconds == 0) certificate_.reload_changed();
     std::vector<std::uint64_t> all;
     all.reserve(clients_.size());
     for (const auto& [id, client] : clients_) all.push_back(id);

@@ -8,13 +8,14 @@
 #include "api/crypto.hpp"
 #include "api/role.hpp"
 #include "api/session.hpp"
+#include "roles/gateway/certificate.hpp"
 #include "roles/gateway/client.hpp"
 
 namespace gs::gateway {
 
 struct GatewaySettings {
     explicit GatewaySettings(Settings settings, bool development);
-    std::string address, advertise;
+    std::string address, advertise, websocket_advertise, certificate_file, key_file;
     std::size_t connections_max, unauthenticated_per_address_max;
     std::size_t frame_bytes_max, frame_bytes_max_before_enter;
     std::size_t queue_bytes_soft, queue_bytes_max;
@@ -47,6 +48,9 @@ public:
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
+    [[nodiscard]] runtime::Loop& loop() { return loop_; }
+    /// Null: TLS is not spoken.
+    [[nodiscard]] transport::TlsCertificate* tls_certificate() { return certificate_.current(); }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     void enter(Client& client, wire::Enter claim);
@@ -78,6 +82,7 @@ private:
     void report();
     /// Errors: there is no key, or it cannot be read.
     void load_key();
+    void load_certificate();
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -85,6 +90,7 @@ private:
     GatewaySettings settings_;
     GatewayCounters counters_;
     TokenVerifier verifier_;
+    Certificate certificate_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;

@@ -19,9 +19,9 @@ struct PasswordRequest {
     FIELDS(name, password)
 };
 struct GatewayEntry {
-    std::string name, address;
+    std::string name, address, websocket;
     std::uint32_t load = 0;  ///< players
-    FIELDS(name, address, load)
+    FIELDS(name, address, websocket, load)
 };
 struct GatewayList {
     std::vector<GatewayEntry> gateways;
@@ -53,7 +53,7 @@ T read_body(const http::HttpRequest& request) {
 std::vector<GatewayEntry> list_gateways(const cluster::RoleBus& bus) {
     std::vector<GatewayEntry> list;
     for (const auto& gateway : bus.ready(Role::gateway)) {
-        list.push_back({gateway.node, gateway.state.endpoint, gateway.state.load});
+        list.push_back({gateway.node, gateway.state.endpoint, gateway.state.websocket, gateway.state.load});
     }
     std::sort(list.begin(), list.end(), [](const auto& one, const auto& other) {
         return std::pair{one.load, one.name} < std::pair{other.load, other.name};

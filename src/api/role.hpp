@@ -14,7 +14,7 @@
 #include "runtime/pool.hpp"
 #include "runtime/timers.hpp"
 #include "storage/engine.hpp"
-#include "transport/transport.hpp"
+#include "transport/layer.hpp"
 
 namespace gs {
 

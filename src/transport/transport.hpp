@@ -29,7 +29,8 @@ class Connection {
 public:
     virtual ~Connection() = default;
 
-    /// Begins to read. `handler` outlives the connection or calls close() first.
+    /// Begins to read. `handler` outlives the connection or calls close() first. Started again, another handler takes
+    /// its place, from the next bytes on: that is how a layer (TLS, WebSocket) comes between.
     virtual void start(ConnectionHandler& handler) = 0;
     /// Bytes appended here are sent at the end of the turn, all in one system call. The reference dies with the turn.
     [[nodiscard]] virtual Buffer& output() = 0;

@@ -158,13 +158,15 @@ std::string TestCluster::stored(PlayerId who, const std::string& component) {
 
 // --- TestClient ------------------------------------------------------------------------------------------------------
 
-TestClient::TestClient(TestCluster& cluster, const std::string& gateway) : cluster_{cluster} {
+TestClient::TestClient(TestCluster& cluster, const std::string& gateway, Over over) : cluster_{cluster} {
     std::optional<Result<std::shared_ptr<transport::Connection>>> connected;
     const auto address = cluster.gateway_address(gateway.empty() ? cluster.first_gateway() : gateway);
     cluster.network().connect(cluster.client_loop(), address, 1s, [&](auto result) { connected = std::move(result); });
     REQUIRE(cluster.run_until([&] { return connected.has_value(); }));
     REQUIRE(connected->has_value());
     connection_ = std::move(**connected);
+    if (over == Over::websocket)
+        connection_ = transport::connect_websocket(cluster.client_loop(), std::move(connection_), address);
     open_ = true;
     connection_->start(*this);
 }

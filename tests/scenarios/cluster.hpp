@@ -128,8 +128,9 @@ private:
 
 class TestClient final : private transport::ConnectionHandler {
 public:
+    enum class Over : std::uint8_t { tcp, websocket };
     /// Connects; an empty name means the first gateway.
-    explicit TestClient(TestCluster& cluster, const std::string& gateway = {});
+    explicit TestClient(TestCluster& cluster, const std::string& gateway = {}, Over over = Over::tcp);
     ~TestClient();
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;

@@ -91,7 +91,7 @@ TEST_CASE("a browser on the real game port can read the whole answer", "[scenari
     Socket browser{node.gateway(), 0};
     REQUIRE(browser.send(as_bytes("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\n\r\n")));
     const auto answer = browser.receive_all();
-    CHECK(answer.substr(0, 24) == "HTTP/1.1 400 Bad Request");
+    CHECK(answer.substr(0, 29) == "HTTP/1.1 426 Upgrade Required");
     CHECK_THAT(answer, Catch::Contains("Players log in over HTTP at the address of the login role."));
 }
 

@@ -108,7 +108,7 @@ TEST_CASE("a browser on the game port gets an answer that it can read", "[scenar
     TestClient browser{cluster};
     browser.send_text("GET / HTTP/1.1\r\nHost: localhost:7000\r\n\r\n");
     REQUIRE(browser.wait_closed(1s));
-    CHECK(browser.received().substr(0, 24) == "HTTP/1.1 400 Bad Request");
+    CHECK(browser.received().substr(0, 29) == "HTTP/1.1 426 Upgrade Required");
     CHECK(browser.received().find("This is the game port of a gameserver") != std::string_view::npos);
     CHECK(rejected(cluster, "foreign_protocol") == 1);
 }

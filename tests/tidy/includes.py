@@ -31,6 +31,7 @@ LIBRARIES = {
     "spdlog/": ("src/base",),
     "prometheus/": ("src/base",),
     "sodium": ("src/base/crypto", "src/wire"),
+    "openssl/": ("src/base/crypto", "src/transport/tls"),
     "lz4": ("src/wire",),
     "CLI/": ("src/app", "src/main.cpp"),
     "catch2/": ("tests",),

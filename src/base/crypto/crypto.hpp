@@ -22,6 +22,9 @@ void fill_random(std::span<std::uint8_t> bytes);
 /// BLAKE2b with 32 bytes of output: for key ids and for storing random tokens, not for passwords.
 [[nodiscard]] std::array<std::uint8_t, 32> blake2b_256(BytesView bytes);
 
+/// For the WebSocket handshake alone: it is broken as a hash. Source: RFC 3174.
+[[nodiscard]] std::array<std::uint8_t, 20> sha1(BytesView bytes);
+
 /// Source: RFC 2104 with SHA-256. The key may have any length; 32 bytes are enough.
 [[nodiscard]] std::array<std::uint8_t, 32> hmac_sha256(BytesView key, BytesView bytes);
 /// In a time that does not tell where they differ.

@@ -30,7 +30,7 @@ TcpConnection::~TcpConnection() { shut(); }
 
 void TcpConnection::start(ConnectionHandler& handler) {
     handler_ = &handler;
-    if (socket_ >= 0) watch();
+    if (socket_ >= 0 && !watched_) watch();
 }
 
 Buffer& TcpConnection::output() {
@@ -54,9 +54,9 @@ void TcpConnection::send_early() {
 void TcpConnection::set_reading(bool reading) {
     if (std::exchange(reading_, reading) == reading || !watched_) return;
     watch();
-    if (!reading || held_.empty()) return;
+    if (!reading || untaken_.empty()) return;
     loop_.post([self = shared_from_this()] {
-        if (self->reading_ && self->handler_ != nullptr && !self->held_.empty()) self->deliver({});
+        if (self->reading_ && self->handler_ != nullptr && !self->untaken_.empty()) self->deliver({});
     });
 }
 
@@ -99,23 +99,7 @@ void TcpConnection::read() {
     }
 }
 
-void TcpConnection::deliver(BytesView fresh) {
-    if (held_.empty()) {
-        const auto taken = handler_->on_bytes(fresh);
-        if (handler_ == nullptr || taken == fresh.size()) return;
-        held_ = take_buffer();
-        held_.append(fresh.subspan(taken));
-        return;
-    }
-    held_.append(fresh);
-    const auto taken = handler_->on_bytes(held_);
-    if (handler_ == nullptr) return;
-    if (taken == held_.size()) {
-        give_back(std::exchange(held_, Buffer{}));
-    } else if (taken > 0) {
-        held_.consume(taken);
-    }
-}
+void TcpConnection::deliver(BytesView fresh) { untaken_.deliver(handler_, fresh); }
 
 bool TcpConnection::send_queued() {
     while (socket_ >= 0 && !want_write_) {

@@ -7,6 +7,7 @@
 #include "runtime/epoll_loop.hpp"
 #include "transport/out_queue.hpp"
 #include "transport/transport.hpp"
+#include "transport/untaken.hpp"
 
 namespace gs::transport {
 
@@ -44,7 +45,7 @@ private:
     runtime::EpollLoop& loop_;
     ConnectionHandler* handler_ = nullptr;
     OutQueue out_;
-    Buffer held_;  // what the handler did not take yet
+    Untaken untaken_;
     int socket_;
     bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false;
     runtime::TimerId linger_{};

@@ -1,0 +1,33 @@
+#pragma once
+// The gateway's TLS certificate, read again when its files change, so that a renewal needs no restart.
+// Owner: the gateway. Loop: its own.
+#include <filesystem>
+#include <memory>
+
+#include "api/role.hpp"
+
+namespace gs::gateway {
+
+class Certificate {
+public:
+    explicit Certificate(Metrics& metrics);
+
+    /// Errors: the files cannot be used, and why.
+    [[nodiscard]] Result<void> load(std::filesystem::path chain, std::filesystem::path key);
+    /// Loads what has changed; what cannot be used is logged, and the old one stays.
+    void reload_changed();
+    /// Null: there is none.
+    [[nodiscard]] transport::TlsCertificate* current() { return certificate_.get(); }
+
+private:
+    using Stamp = std::pair<std::filesystem::file_time_type, std::filesystem::file_time_type>;
+    [[nodiscard]] Stamp stamp() const;
+    [[nodiscard]] Result<void> read();
+
+    std::filesystem::path chain_, key_;
+    Stamp read_;
+    std::unique_ptr<transport::TlsCertificate> certificate_;
+    Gauge& expires_;
+};
+
+}  // namespace gs::gateway

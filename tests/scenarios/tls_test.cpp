@@ -1,0 +1,197 @@
+// TLS on the port of clients, as browsers need it for wss: over real sockets, against OpenSSL's own client.
+#include <arpa/inet.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "storage/scratch_directory.hpp"
+#include "tests/scenarios/real_node.hpp"
+#include "wire/websocket.hpp"
+
+using namespace gs;
+using namespace gs::scenarios;
+namespace websocket = wire::websocket;
+
+namespace {
+
+/// A certificate that signs itself, as PEM files `NAME.pem` and `NAME.key`.
+void write_certificate(const storage::ScratchDirectory& directory, const std::string& name, const std::string& owner) {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{EVP_EC_gen("P-256"), &EVP_PKEY_free};
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate{X509_new(), &X509_free};
+    auto* at = certificate.get();
+    X509_set_version(at, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(at), 1);
+    X509_gmtime_adj(X509_getm_notBefore(at), -60);
+    X509_gmtime_adj(X509_getm_notAfter(at), 3600);
+    X509_set_pubkey(at, key.get());
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(at), "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(owner.c_str()), -1, -1, 0);
+    X509_set_issuer_name(at, X509_get_subject_name(at));
+    REQUIRE(X509_sign(at, key.get(), EVP_sha256()) > 0);
+    const auto write = [&](const std::string& file, auto&& what) {
+        // As whoever renews a certificate does it: never half a file in its place.
+        auto* out = std::fopen((file + ".new").c_str(), "w");
+        REQUIRE(out != nullptr);
+        what(out);
+        std::fclose(out);
+        std::filesystem::rename(file + ".new", file);
+    };
+    write(directory.file(name + ".pem"), [&](std::FILE* out) { PEM_write_X509(out, at); });
+    write(directory.file(name + ".key"),
+          [&](std::FILE* out) { PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
+}
+
+/// A blocking client that gives up after 20 s.
+class TlsSocket {
+public:
+    explicit TlsSocket(const std::string& address) : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
+        const timeval limit{20, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        const auto parts = transport::parse_host_port(address).value();
+        sockaddr_in end{};
+        end.sin_family = AF_INET;
+        end.sin_port = htons(parts.port);
+        ::inet_pton(AF_INET, parts.host.c_str(), &end.sin_addr);
+        REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&end), sizeof end) == 0);
+        SSL_set_fd(ssl_.get(), socket_);
+        is_open_ = SSL_connect(ssl_.get()) == 1;
+    }
+    ~TlsSocket() { ::close(socket_); }
+    TlsSocket(const TlsSocket&) = delete;
+    TlsSocket& operator=(const TlsSocket&) = delete;
+
+    [[nodiscard]] bool is_open() const { return is_open_; }
+    [[nodiscard]] std::string owner() const {
+        const std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(ssl_.get()),
+                                                                      &X509_free};
+        if (certificate == nullptr) return {};
+        char name[64] = {};
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+        return name;
+    }
+    void send(BytesView bytes) {
+        REQUIRE(SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size()));
+    }
+    /// Until `size` bytes are there, or the other side has ended it.
+    std::string receive(std::size_t size) {
+        std::string text(size, '\0');
+        std::size_t got = 0;
+        while (got < size) {
+            const int count = SSL_read(ssl_.get(), text.data() + got, static_cast<int>(size - got));
+            if (count <= 0) break;
+            got += static_cast<std::size_t>(count);
+        }
+        text.resize(got);
+        return text;
+    }
+
+private:
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), &SSL_CTX_free};
+    std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{SSL_new(context_.get()), &SSL_free};
+    int socket_;
+    bool is_open_ = false;
+};
+
+std::string hello() {
+    Buffer out;
+    wire::write_hello(out, wire::ClientHello{});
+    return std::string{as_text(out)};
+}
+
+/// The server's hello, whose first bytes are its length and the magic.
+bool is_hello(std::string_view text) { return text.size() == 8 && text.substr(4) == wire::hello_magic; }
+
+struct TlsNode {
+    explicit TlsNode(const std::string& owner = "first") {
+        write_certificate(directory, "gate", owner);
+        node.emplace(std::map<std::string, SettingScalar>{{"gateway.tls.certificate_file", directory.file("gate.pem")},
+                                                          {"gateway.tls.key_file", directory.file("gate.key")}});
+    }
+    storage::ScratchDirectory directory;
+    std::optional<RealNode> node;
+};
+
+}  // namespace
+
+TEST_CASE("the game's protocol and WebSocket are spoken inside of TLS", "[scenario][tcp][tls][NET-06]") {
+    TlsNode server;
+    TlsSocket native{server.node->gateway()};
+    REQUIRE(native.is_open());
+    CHECK(native.owner() == "first");
+    native.send(as_bytes(hello()));
+    CHECK(is_hello(native.receive(8)));
+
+    TlsSocket browser{server.node->gateway()};
+    Buffer request;
+    websocket::write_upgrade(request, "localhost", "dGhlIHNhbXBsZSBub25jZQ==");
+    browser.send(request);
+    Buffer answer;
+    websocket::write_upgrade_answer(answer, "dGhlIHNhbXBsZSBub25jZQ==");
+    CHECK(browser.receive(answer.size()) == as_text(answer));
+    Buffer frame;
+    websocket::write_frame(frame, websocket::Opcode::binary, as_bytes(hello()), websocket::Mask{1, 2, 3, 4});
+    browser.send(frame);
+    const auto back = browser.receive(10);
+    CHECK((is_hello(back.substr(2))));
+    CHECK(static_cast<unsigned char>(back.at(0)) == 0x82);
+}
+
+TEST_CASE("a renewed certificate is used without a restart, a bad one is not", "[scenario][tcp][tls][NET-06]") {
+    TlsNode server;
+    const auto owner_now = [&] { return TlsSocket{server.node->gateway()}.owner(); };
+    TlsSocket before{server.node->gateway()};
+    REQUIRE(owner_now() == "first");
+    write_certificate(server.directory, "gate", "second");
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (owner_now() != "second" && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::yield();
+    }
+    CHECK(owner_now() == "second");
+    before.send(as_bytes(hello()));
+    CHECK(is_hello(before.receive(8)));
+}
+
+TEST_CASE("what is not TLS behind its first bytes ends that connection", "[scenario][tcp][tls][hostile]") {
+    TlsNode server;
+    TlsSocket good{server.node->gateway()};
+    std::string garbage(2000, 'x');
+    garbage.replace(0, 5, std::string{"\x16\x03\x01\x07\xcb", 5});
+    const int raw = ::socket(AF_INET, SOCK_STREAM, 0);
+    const timeval limit{20, 0};
+    ::setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    sockaddr_in end{};
+    end.sin_family = AF_INET;
+    end.sin_port = htons(transport::parse_host_port(server.node->gateway()).value().port);
+    end.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(raw, reinterpret_cast<const sockaddr*>(&end), sizeof end) == 0);
+    REQUIRE(::send(raw, garbage.data(), garbage.size(), MSG_NOSIGNAL) > 0);
+    char part[512];
+    ssize_t count = 0;
+    while ((count = ::recv(raw, part, sizeof part, 0)) > 0) {
+    }
+    CHECK(count == 0);
+    ::close(raw);
+    CHECK(server.node->metric(R"(gameserver_client_rejected_total{reason="foreign_protocol"})") == 1);
+    good.send(as_bytes(hello()));
+    CHECK(is_hello(good.receive(8)));
+}
+
+TEST_CASE("a certificate that cannot be used is named", "[tls][NET-06]") {
+    const storage::ScratchDirectory directory;
+    write_certificate(directory, "one", "one");
+    write_certificate(directory, "other", "other");
+    const auto why = [&](const std::string& chain, const std::string& key) {
+        const auto loaded = transport::load_tls_certificate(directory.file(chain), directory.file(key));
+        return loaded ? std::string{} : loaded.error().message();
+    };
+    CHECK(why("one.pem", "one.key").empty());
+    CHECK_THAT(why("nothing.pem", "one.key"), Catch::Contains("nothing.pem") && Catch::Contains("No such file"));
+    CHECK_THAT(why("one.pem", "one.pem"), Catch::Contains("one.pem cannot be used"));
+    CHECK_THAT(why("one.pem", "other.key"), Catch::Contains("other.key is not the key"));
+}
