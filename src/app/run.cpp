@@ -110,6 +110,14 @@ private:
         }
     }
 
+    [[nodiscard]] std::string play_line() const {
+        const auto setting = config_.tree->values().find("login.http.play");
+        const auto* play =
+            setting == config_.tree->values().end() ? nullptr : std::get_if<bool>(&setting->second.value);
+        if (play != nullptr && !*play) return {};
+        return fmt::format("  try it in a browser http://{}/play\n", node_->endpoint(Role::login));
+    }
+
     void print_banner() const {
         std::string text = fmt::format(
             "\n"
@@ -120,10 +128,11 @@ private:
             "  and then connect to {}\n"
             "  health and metrics  http://{}/readyz  /healthz  /metrics\n"
             "\n"
-            "  try it, in another terminal:\n"
+            "{}"
+            "  try it with bots, in another terminal:\n"
             "    gameserver bots --count 50 --scenario chat --seconds 10",
             version_, std::filesystem::absolute(config_.node.data_directory).string(), node_->endpoint(Role::login),
-            node_->endpoint(Role::gateway), admin_->address());
+            node_->endpoint(Role::gateway), admin_->address(), play_line());
         if (node_->endpoint(Role::login) != "127.0.0.1:7080")
             text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
         std::cerr << text << "\n  stop with Ctrl-C; write a module: docs/tutorial.md\n\n";

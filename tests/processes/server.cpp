@@ -66,8 +66,10 @@ std::vector<std::string> Server::words(const std::filesystem::path& data_directo
             "--set",      fmt::format("admin.address=127.0.0.1:{}", admin)};
 }
 
-Server::Server(const std::filesystem::path& data_directory)
-    : process_{std::make_unique<Process>(words(data_directory, gateway_, login_, admin_))} {
+Server::Server(const std::filesystem::path& data_directory, const std::vector<std::string>& more) {
+    auto command = words(data_directory, gateway_, login_, admin_);
+    command.insert(command.end(), more.begin(), more.end());
+    process_ = std::make_unique<Process>(std::move(command));
     process_->wait_line("is ready");
 }
 

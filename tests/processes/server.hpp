@@ -28,7 +28,7 @@ struct Answer {
 /// One process with all roles in development mode; ready when constructed.
 class Server {
 public:
-    explicit Server(const std::filesystem::path& data_directory);
+    explicit Server(const std::filesystem::path& data_directory, const std::vector<std::string>& more = {});
 
     Process& process() { return *process_; }
     [[nodiscard]] std::string gateway() const;

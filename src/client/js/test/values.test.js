@@ -7,6 +7,7 @@ import { Reader, Writer } from "../src/msgpack.ts";
 import * as gs from "../src/schema.ts";
 import { hmacSha256, sha256 } from "../src/sha256.ts";
 import { Kind, parseMessage, writeHeader } from "../src/wire.ts";
+import { sample } from "./sample_schema.ts";
 
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 const bytes = (text) => new Uint8Array(Buffer.from(text.replaceAll(" ", ""), "hex"));
@@ -117,6 +118,22 @@ test("real numbers come in every form", () => {
     assert.equal(gs.decode(gs.f64, bytes("05")), 5);
     assert.equal(hex(gs.encode(gs.f32, 0.5)), "cb3fe0000000000000");
     assert.ok(Object.is(gs.decode(gs.f64, gs.encode(gs.f64, -0)), -0));
+});
+
+test("generated messages of every kind of field come back, with the server's defaults for a missing tail", () => {
+    const { Everything, Tree } = sample;
+    const zero = gs.decode(Everything, bytes("90"));
+    assert.deepEqual(zero, {
+        yes: true, small: -1, middle: 0, large: -5n, player: 0n, half: 0.5, real: 0, text: 'a "b"', bytes: Uint8Array.of(1, 2), maybe: null,
+        list: [], names: new Map([[3n, "c"]]), blobs: new Map(), inner: { level: 7, title: null }, other: { level: 9, title: "x" }, flags: [],
+    });
+    const value = { ...zero, maybe: 500, list: [{ level: 1, title: null }], blobs: new Map([["k", Uint8Array.of(9)]]), flags: [true, null] };
+    assert.deepEqual(gs.decode(Everything, gs.encode(Everything, value)), value);
+    zero.names.clear();
+    assert.equal(gs.decode(Everything, bytes("90")).names.size, 1, "defaults are not shared");
+    const tree = { value: 1n, children: [{ value: 2n, children: [] }] };
+    assert.deepEqual(gs.decode(Tree, gs.encode(Tree, tree)), tree);
+    assert.deepEqual([Everything.command, Everything.name, Everything.reply()], [1802, "sample.Everything", Tree]);
 });
 
 test("an error of encoding names the field", () => {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { chat, echo } from "../generated/messages.ts";
+import { codes } from "../src/error.ts";
 import { Writer } from "../src/msgpack.ts";
 import { decode } from "../src/schema.ts";
 import {
@@ -34,6 +35,11 @@ test("every block of the page is looked at here", () => {
         "ack", "client-hello", "close", "echo-reply", "echo-request", "echo-request-ack", "enter", "enter-resume", "entered", "error-reply",
         "leave", "ping", "pong", "said-push", "server-hello", "server-hello-refused",
     ]);
+});
+
+test("the codes of errors are those of the page", () => {
+    const rows = [...page.matchAll(/^\| (\d+) \| `(\w+)` \| \d+ \|/gm)].map(([, number, name]) => [Number(number), name]);
+    assert.deepEqual(rows, codes.map((name, number) => [number, name]));
 });
 
 test("what a client sends", () => {
