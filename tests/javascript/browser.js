@@ -12,7 +12,7 @@ export class Browser {
     static async start(chromium, directory) {
         const browser = new Browser();
         const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--window-size=900,640",
             `--user-data-dir=${directory}/chromium`, `--crash-dumps-dir=${directory}/crashes`, "about:blank"];
         browser.#child = spawn(chromium, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], env: { ...process.env, HOME: directory } });
         let text = "";
@@ -41,7 +41,7 @@ export class Browser {
         this.#listeners.push(listener);
     }
     async openTab(url) {
-        const { targetId } = await this.call("Target.createTarget", { url: "about:blank", width: 900, height: 640 });
+        const { targetId } = await this.call("Target.createTarget", { url: "about:blank" });
         const { sessionId } = await this.call("Target.attachToTarget", { targetId, flatten: true });
         const tab = new Tab(this, sessionId);
         await tab.call("Runtime.enable");

@@ -19,6 +19,7 @@ test("a numbered message is processed once, and a hole ends the connection", () 
     talk.answer(1, "X", 1);
     assert.deepEqual(talk.events.pushes, ["1300 a"]);
     assert.equal(asked.count, 1);
+    assert.equal(talk.protocol.entered, true);
     talk.push("c", 4);
     assert.equal(talk.events.pushes.length, 1);
     assert.equal(talk.events.away.length, 1);

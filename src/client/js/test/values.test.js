@@ -127,10 +127,13 @@ test("generated messages of every kind of field come back, with the server's def
         yes: true, small: -1, middle: 0, large: -5n, player: 0n, half: 0.5, real: 0, text: 'a "b"', bytes: Uint8Array.of(1, 2), maybe: null,
         list: [], names: new Map([[3n, "c"]]), blobs: new Map(), inner: { level: 7, title: null }, other: { level: 9, title: "x" }, flags: [],
     });
-    const value = { ...zero, maybe: 500, list: [{ level: 1, title: null }], blobs: new Map([["k", Uint8Array.of(9)]]), flags: [true, null] };
-    assert.deepEqual(gs.decode(Everything, gs.encode(Everything, value)), value);
     zero.names.clear();
-    assert.equal(gs.decode(Everything, bytes("90")).names.size, 1, "defaults are not shared");
+    zero.blobs.set("mine", bytes("01"));
+    zero.list.push(zero.inner);
+    const other = gs.decode(Everything, bytes("90"));
+    assert.deepEqual([other.names.size, other.blobs.size, other.list.length], [1, 0, 0], "defaults are not shared");
+    const value = { ...other, maybe: 500, list: [{ level: 1, title: null }], blobs: new Map([["k", Uint8Array.of(9)]]), flags: [true, null] };
+    assert.deepEqual(gs.decode(Everything, gs.encode(Everything, value)), value);
     const tree = { value: 1n, children: [{ value: 2n, children: [] }] };
     assert.deepEqual(gs.decode(Tree, gs.encode(Tree, tree)), tree);
     assert.deepEqual([Everything.command, Everything.name, Everything.reply()], [1802, "sample.Everything", Tree]);
