@@ -1,4 +1,4 @@
-// Two tabs open /play: two players, who hear each other; a reload keeps the player; what goes wrong is told.
+// Two tabs open /play: two players, who hear each other; a reload keeps the player; what goes wrong is told, and passes.
 // usage: page LOGIN_URL CHROMIUM SCRATCH_DIRECTORY DIRECTORY_FOR_PICTURES
 import assert from "node:assert/strict";
 
@@ -54,6 +54,19 @@ async function play(browser) {
     await bert.evaluate(`document.querySelector("#again").click()`);
     await bert.until(isIn);
     assert.equal(await bert.text("#player"), other);
+
+    // The server is killed: both say so, and go on when it is back.
+    for (const tab of [anna, bert]) {
+        await tab.evaluate(`window.states = [], new MutationObserver(() => states.push(document.querySelector("#state").dataset.state))
+            .observe(document.querySelector("#state"), { attributes: true }), 0`);
+    }
+    console.log("ready: the server may be killed");
+    for (const tab of [anna, bert]) await tab.until(`states.includes("reconnecting") && ${isIn}`);
+    await anna.type("#channel", "afterwards");
+    await bert.type("#channel", "afterwards");
+    for (const tab of [anna, bert]) await tab.until(`location.hash === "#afterwards"`);
+    await anna.type("#text", "still here");
+    await bert.until(hears("still here"));
 }
 
 await main(async () => {
