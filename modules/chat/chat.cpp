@@ -25,6 +25,7 @@ public:
         context.on(&Chat::leave, this);
         context.on(&Chat::say, this);
         context.on(&Chat::whisper, this);
+        context.pushes<Said, Whispered>();
         context.on_leave([this](Player& player) { free_at_.erase(player.id()); });
     }
 

@@ -28,6 +28,7 @@ public:
         context.on(&Trade::give, this);
         context.on(&Trade::redeem, this);
         context.on_together(&Trade::receive, this);
+        context.pushes<Given>();
         context.on_enter([this](Player& player) {
             if (!player.get<Purse>().opened) player.edit<Purse>() = {first_gold_, true};
         });

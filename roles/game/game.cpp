@@ -93,6 +93,17 @@ void Game::add_command(std::unique_ptr<CommandHandler> handler) {
     commands_[number] = std::make_unique<BoundCommand>(BoundCommand{std::move(handler), &seconds, loading_module_});
 }
 
+/// Two modules may send the same push, but not two pushes under one number: a client could not tell them apart.
+void Game::add_push(const PushType& push) {
+    const auto& known = pushes_.emplace(push.command, BoundPush{push, loading_module_}).first->second;
+    if (known.push.type == push.type) return;
+    throw Error{
+        Code::conflict, "push {} is claimed twice: {} of module {}, and {} of module {}; give one another number",
+        push.command,   known.push.name,
+        known.module,   push.name,
+        loading_module_};
+}
+
 void Game::add_part(std::unique_ptr<PartHandler> part) { partners_.add(std::move(part), loading_module_); }
 
 Task<> Game::start() {

@@ -40,6 +40,10 @@ private:
         Histogram* seconds;
         std::string module;
     };
+    struct BoundPush {
+        PushType push;
+        std::string module;
+    };
     /// What goes to one client, while the requests that came together are handled: it leaves together.
     struct Outgoing {
         PlayerId player{};
@@ -115,6 +119,7 @@ private:
 
     // --- ModuleHost
     void add_command(std::unique_ptr<CommandHandler> handler) override;
+    void add_push(const PushType& push) override;
     void add_part(std::unique_ptr<PartHandler> part) override;
     void add_component(const entity::ComponentType& type) override { components_.push_back(&type); }
     void add_enter_hook(std::function<void(Player&)> hook) override { enter_hooks_.push_back(std::move(hook)); }
@@ -143,6 +148,7 @@ private:
     Partners partners_;
     HandOver hand_over_;
     std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number
+    std::map<Command, BoundPush> pushes_;
     std::vector<const entity::ComponentType*> components_;
     std::vector<std::function<void(Player&)>> enter_hooks_, leave_hooks_;
     std::string loading_module_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/json.hpp"
+#include "roles/login/play_files.hpp"
 
 namespace gs::login {
 
@@ -66,6 +67,8 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
     const auto login = settings.section("login");
     http_address =
         login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
+    play = login.flag("http.play", development,
+                      "a page at /play to try the server in a browser; in development mode only");
     const auto token = settings.section("token");
     private_key_file = token.secret_file("private_key_file", "token.key",
                                          "the key that signs tokens, inside the data directory unless absolute");
@@ -81,6 +84,7 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
                                                                    "wrong passwords in a minute for one account"));
     tries_per_address_max = static_cast<std::size_t>(login.integer("tries_per_address_max", 10, {1, 1'000'000}, "tries",
                                                                    "wrong passwords in ten minutes from one address"));
+    if (play && !development) login.reject("http.play", "is for development mode only");
     if (!development && !transport::is_loopback(http_address)) {
         login.reject("http.address",
                      "has no encryption, so outside of development mode it must be a loopback address "
@@ -159,6 +163,7 @@ runtime::Task<> Login::start() {
         route("POST", "/v1/login", &Login::log_in);
         route("GET", "/v1/gateways", &Login::gateways);
         route("GET", "/v1/keys", &Login::keys);
+        if (settings_.play) serve_play();
         const auto started = server_->start();
         if (!started) throw Error{started.error().code(), "login.http.address: {}", started.error().message()};
         settings_.http_address = fmt::format("{}:{}", address.host, server_->port());
@@ -183,6 +188,25 @@ void Login::route(const char* method, const char* path, Answer handler) {
     server_->route(method, path, std::move(executor), [this, handler](Exchange exchange) {
         tasks_.spawn(answer(handler, std::move(exchange)), "login request");
     });
+}
+
+/// The page may load from here only, and connect to any gateway.
+void Login::serve_play() {
+    for (const auto& file : play_files()) {
+        const auto run_at_once = [](const std::function<void()>& work) { work(); };
+        server_->route("GET", std::string{file.path}, run_at_once, [file](const Exchange& exchange) {
+            http::HttpResponse response;
+            response.content_type = file.content_type;
+            response.body = file.body;
+            response.headers = {
+                {"Content-Security-Policy",
+                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+                 "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+                {"X-Content-Type-Options", "nosniff"},
+                {"Cache-Control", "no-cache"}};
+            exchange->reply(std::move(response));
+        });
+    }
 }
 
 runtime::Task<http::HttpResponse> Login::call(Answer handler, Exchange exchange) {

@@ -15,6 +15,7 @@ namespace gs::login {
 struct LoginSettings {
     explicit LoginSettings(Settings settings, bool development);
     std::string http_address, private_key_file, zone;
+    bool play;
     std::chrono::seconds token_lifetime;
     PasswordCost cost;
     std::size_t tries_per_account_max, tries_per_address_max;
@@ -50,6 +51,7 @@ private:
     using Answer = runtime::Task<http::HttpResponse> (Login::*)(Exchange);
 
     void report();
+    void serve_play();
     void route(const char* method, const char* path, Answer answer);
     runtime::Task<> answer(Answer handler, Exchange exchange);
     // Not in the co_await itself: g++ 12 miscompiles a call through a pointer to member there (docs/decisions.md).

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/handler.hpp"
+#include "api/push.hpp"
 
 namespace gs {
 
@@ -23,7 +24,8 @@ protected:
 
 class Channel {
 public:
-    Channel(ChannelService& service, std::string name) : service_{service}, name_{std::move(name)} {}
+    Channel(ChannelService& service, const DeclaredPushes& pushes, std::string name)
+        : service_{service}, pushes_{pushes}, name_{std::move(name)} {}
 
     /// The player gets every line from here on; returns the last ones before it.
     template <class Line>
@@ -34,6 +36,7 @@ public:
     /// Pushes the line to all members as a `T`; returns the number it got. It is sent now: call it last in a turn.
     template <Push T>
     [[nodiscard]] Task<std::uint64_t> append(const decltype(T::line)& line, std::uint32_t keep) const {
+        pushes_.require<T>();
         return service_.append(name_, command_of<T>, keep, msgpack::encode(line));
     }
 
@@ -47,6 +50,7 @@ private:
     }
 
     ChannelService& service_;
+    const DeclaredPushes& pushes_;
     std::string name_;
 };
 

@@ -16,8 +16,9 @@ using session::Player;
 
 class CommandHandler {
 public:
-    CommandHandler(Command number, std::string_view title, const TypeDescription& request, bool waits)
-        : command{number}, name{title}, request_type{request}, is_coroutine{waits} {}
+    CommandHandler(Command number, std::string_view title, const TypeDescription& request, const TypeDescription& reply,
+                   bool waits)
+        : command{number}, name{title}, request_type{request}, reply_type{reply}, is_coroutine{waits} {}
     virtual ~CommandHandler() = default;
 
     /// Plain handlers: appends the encoded reply. Throws Error.
@@ -28,6 +29,7 @@ public:
     const Command command;
     const std::string_view name;
     const TypeDescription& request_type;
+    const TypeDescription& reply_type;
     const bool is_coroutine;
 };
 
@@ -66,7 +68,9 @@ class PlainHandler final : public CommandHandler {
 public:
     using Function = ReplyOf<T> (Self::*)(Player&, const T&);
     PlainHandler(Function function, Self* self)
-        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), false}, function_{function}, self_{self} {}
+        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), describe<ReplyOf<T>>(), false},
+          function_{function},
+          self_{self} {}
 
     void run(Player& player, BytesView body, Buffer& reply) override {
         T request{};
@@ -88,7 +92,9 @@ class CoroutineHandler final : public CommandHandler {
 public:
     using Function = Task<ReplyOf<T>> (Self::*)(Player&, T);
     CoroutineHandler(Function function, Self* self)
-        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), true}, function_{function}, self_{self} {}
+        : CommandHandler{command_of<T>, name_of<T>(), describe<T>(), describe<ReplyOf<T>>(), true},
+          function_{function},
+          self_{self} {}
 
     void run(Player& /*player*/, BytesView /*body*/, Buffer& /*reply*/) override {}
     Task<> start(Player& player, BytesView body, Buffer& reply) override {

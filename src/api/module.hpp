@@ -19,6 +19,7 @@
 #include "api/channel.hpp"
 #include "api/handler.hpp"
 #include "api/message.hpp"
+#include "api/push.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/settings.hpp"
@@ -39,6 +40,7 @@ public:
 class ModuleHost {
 public:
     virtual void add_command(std::unique_ptr<CommandHandler> handler) = 0;
+    virtual void add_push(const PushType& push) = 0;
     virtual void add_part(std::unique_ptr<PartHandler> part) = 0;
     virtual void add_component(const entity::ComponentType& type) = 0;
     virtual void add_enter_hook(std::function<void(Player&)> hook) = 0;
@@ -74,6 +76,13 @@ public:
     template <class Self, Request T>
     void on(Task<ReplyOf<T>> (Self::*handler)(Player&, T), Self* self) {
         host_.add_command(std::make_unique<CoroutineHandler<Self, T>>(handler, self));
+    }
+    /// The pushes that this module sends: `context.pushes<Said, Whispered>()`. Clients learn of them from `gameserver
+    /// schema`; one that is not declared is not sent, and fails with internal.
+    template <Push... T>
+    void pushes() {
+        (pushes_.add(command_of<T>), ...);
+        (host_.add_push({command_of<T>, name_of<T>(), &describe<T>(), is_state<T>}), ...);
     }
     /// What a player does when another one asks for it by together(): `Reply f(Player&, const T&)`, never a coroutine.
     template <class Self, Part T>
@@ -117,7 +126,7 @@ public:
     void push_all(const T& message) {
         hold(message, [host = &host_](BytesView bytes) { host->push_to_all(bytes); });
     }
-    [[nodiscard]] Channel channel(std::string name) { return {host_.channels(), std::move(name)}; }
+    [[nodiscard]] Channel channel(std::string name) { return {host_.channels(), pushes_, std::move(name)}; }
 
     /// Runs the handler of `part` on another player who plays, in whatever game role: what it changes there and what
     /// this turn changes here is stored in one transaction, or nothing of it is. Only in a turn. Errors: what the
@@ -156,6 +165,7 @@ public:
 private:
     template <Push T, class Send>
     void hold(const T& message, Send send) {
+        pushes_.require<T>();
         Buffer bytes;
         wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>}, message);
         if (auto* turn = entity::Turn::current()) {
@@ -167,6 +177,7 @@ private:
 
     ModuleHost& host_;
     std::string name_;
+    DeclaredPushes pushes_;
     Timers timers_;
 };
 

@@ -22,7 +22,7 @@ struct Flags {
     std::string config, node, data_directory;
     std::vector<std::string> roles, sets;
     bool development = false, print_defaults = false, list = false;
-    std::string key_directory = ".";
+    std::string key_directory = ".", schema_format = "json";
     double seconds = 20;
     bots::BotOptions bots;
     AdminOptions admin;
@@ -110,6 +110,10 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
                     "print every key with its meaning, unit, range and default");
     auto* keygen = app.add_subcommand("keygen", "make the keys that sign and verify tokens");
     keygen->add_option("--out", flags.key_directory, "the directory to write them to")->capture_default_str();
+    auto* schema = app.add_subcommand("schema", "print what the modules say to clients and hear from them");
+    schema->add_option("--format", flags.schema_format, "json, or typescript for the JavaScript client kit")
+        ->check(CLI::IsMember({"json", "typescript"}))
+        ->capture_default_str();
     auto* up = app.add_subcommand("up", "run every node of a cluster file on this host");
     up->add_option("file", flags.config, "the cluster file")->required();
     up->add_option("--data-dir", flags.data_directory, "where keys and the database are");
@@ -153,6 +157,7 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
         return bots::run_bots(flags.bots);
     }
     if (keygen->parsed()) return make_keys(flags.key_directory);
+    if (schema->parsed()) return print_schema(flags.schema_format);
     const auto options = run_options(flags, version);
     if (check->parsed()) return check_config(options, flags.print_defaults);
     if (up->parsed()) {

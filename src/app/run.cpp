@@ -13,6 +13,7 @@
 #include "app/catalog.hpp"
 #include "app/config/documented.hpp"
 #include "app/node.hpp"
+#include "app/schema.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
 #include "runtime/epoll_loop.hpp"
@@ -98,6 +99,14 @@ private:
         }
     }
 
+    [[nodiscard]] std::string play_line() const {
+        const auto setting = config_.tree->values().find("login.http.play");
+        const auto* play =
+            setting == config_.tree->values().end() ? nullptr : std::get_if<bool>(&setting->second.value);
+        if (play != nullptr && !*play) return {};
+        return fmt::format("  try it in a browser http://{}/play\n", node_->endpoint(Role::login));
+    }
+
     void print_banner() const {
         std::string text = fmt::format(
             "\n"
@@ -108,10 +117,11 @@ private:
             "  and then connect to {}\n"
             "  health and metrics  http://{}/readyz  /healthz  /metrics\n"
             "\n"
-            "  try it, in another terminal:\n"
+            "{}"
+            "  try it with bots, in another terminal:\n"
             "    gameserver bots --count 50 --scenario chat --seconds 10",
             version_, std::filesystem::absolute(config_.node.data_directory).string(), node_->endpoint(Role::login),
-            node_->endpoint(Role::gateway), admin_->address());
+            node_->endpoint(Role::gateway), admin_->address(), play_line());
         if (node_->endpoint(Role::login) != "127.0.0.1:7080")
             text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
         std::cerr << text << "\n  stop with Ctrl-C; write a module: docs/tutorial.md\n\n";
@@ -252,6 +262,13 @@ int make_keys(const std::filesystem::path& directory) {
     if (!made) return complain(made.error());
     std::cout << "keys for tokens are in " << directory.string()
               << ":\n  token.key  secret, for login only\n  token.pub  for every gateway\n";
+    return exit_stopped;
+}
+
+int print_schema(const std::string& format) {
+    const auto schema = format == "json" ? schema_json(compiled_modules()) : schema_typescript(compiled_modules());
+    if (!schema) return complain(schema.error());
+    std::cout << *schema;
     return exit_stopped;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// `gameserver run`, `check-config` and `keygen`: from sources of configuration to a node that runs until it is told to
+// `gameserver run`, `check-config`, `keygen` and `schema`: from sources of configuration to a node that runs until it is told to
 // stop.
 #include <filesystem>
 #include <string>
@@ -23,6 +23,9 @@ inline constexpr int exit_stopped = 0, exit_failed = 1, exit_wrong_use = 2;
 [[nodiscard]] int check_config(const RunOptions& options, bool print_defaults);
 /// Writes token.key and token.pub; existing ones stay.
 [[nodiscard]] int make_keys(const std::filesystem::path& directory);
+
+/// Prints what clients may say to the modules: as "json" or "typescript".
+[[nodiscard]] int print_schema(const std::string& format);
 
 /// Loads and checks everything; the tree is checked to hold no unknown or wrong key.
 struct CheckedConfig {

@@ -56,6 +56,7 @@ TEST_CASE("a newcomer's server is ready at once and tells where it is", "[proces
     CHECK(output.find((directory.path() / "data").string() + "\n") != std::string::npos);
     CHECK(output.find("players log in at   " + server.login_url() + "/v1/guest\n") != std::string::npos);
     CHECK(output.find("and then connect to " + server.gateway() + "\n") != std::string::npos);
+    CHECK(output.find("try it in a browser " + server.login_url() + "/play\n") != std::string::npos);
     CHECK(output.find("health and metrics  " + server.admin_url() + "/readyz  /healthz  /metrics\n") !=
           std::string::npos);
     CHECK(output.find("gameserver bots --count 50 --scenario chat --seconds 10 \\\n      --login " +

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <set>
 #include <stdexcept>
@@ -66,8 +67,17 @@ std::vector<std::string> Server::words(const std::filesystem::path& data_directo
             "--set",      fmt::format("admin.address=127.0.0.1:{}", admin)};
 }
 
-Server::Server(const std::filesystem::path& data_directory)
-    : process_{std::make_unique<Process>(words(data_directory, gateway_, login_, admin_))} {
+Server::Server(const std::filesystem::path& data_directory, const std::vector<std::string>& more)
+    : command_{words(data_directory, gateway_, login_, admin_)} {
+    command_.insert(command_.end(), more.begin(), more.end());
+    process_ = std::make_unique<Process>(command_);
+    process_->wait_line("is ready");
+}
+
+void Server::kill_and_start_again() {
+    process_->send_signal(SIGKILL);
+    process_->wait_exit();
+    process_ = std::make_unique<Process>(command_);
     process_->wait_line("is ready");
 }
 

@@ -28,9 +28,11 @@ struct Answer {
 /// One process with all roles in development mode; ready when constructed.
 class Server {
 public:
-    explicit Server(const std::filesystem::path& data_directory);
+    explicit Server(const std::filesystem::path& data_directory, const std::vector<std::string>& more = {});
 
     Process& process() { return *process_; }
+    /// `kill -9`, then the same again: the same ports and data.
+    void kill_and_start_again();
     [[nodiscard]] std::string gateway() const;
     [[nodiscard]] std::string login_url() const;
     [[nodiscard]] std::string admin_url() const;
@@ -40,6 +42,7 @@ public:
 
 private:
     std::uint16_t gateway_ = free_port(), login_ = free_port(), admin_ = free_port();
+    std::vector<std::string> command_;
     std::unique_ptr<Process> process_;
 };
 

@@ -27,12 +27,42 @@ private:
 const ModuleInfo rival_module{
     "rival", [](ModuleContext& context) -> std::unique_ptr<Module> { return std::make_unique<RivalModule>(context); }};
 
+/// Sends what chat sends, and another push under the number of one of chat's.
+struct RivalPush {
+    FIELDS()
+};
+GS_PUSH(1204, RivalPush)
+
+class RivalPusher final : public Module {
+public:
+    explicit RivalPusher(ModuleContext& context) {
+        context.pushes<chat::Whispered>();
+        context.pushes<RivalPush>();
+    }
+};
+
+const ModuleInfo rival_pusher_module{"rival_pusher", [](ModuleContext& context) -> std::unique_ptr<Module> {
+                                         return std::make_unique<RivalPusher>(context);
+                                     }};
+
 std::vector<NodePlan> two_of_each() {
     return {{"center", {Role::center}}, {"game1", {Role::game}},    {"game2", {Role::game}},
             {"gate1", {Role::gateway}}, {"gate2", {Role::gateway}}, {"storage", {Role::storage}}};
 }
 
 }  // namespace
+
+TEST_CASE("a push that its module has not declared is not sent", "[scenario][NEW-06]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster};
+    anna.enter(player(1)).value();
+    const auto refused = anna.request(TellUndeclared{});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Code::internal);
+    CHECK(anna.pushes<Undeclared>().empty());
+}
 
 TEST_CASE("pushes reach one player and some and all on every gateway", "[scenario][RTE-04][RTE-05][RTE-07]") {
     TestCluster cluster{two_of_each()};
@@ -83,6 +113,13 @@ TEST_CASE("two modules that claim one command number are refused by name", "[sce
     cluster.add_module(rival_module);
     CHECK_THROWS_WITH(cluster.start(), Catch::Contains("command 1000") && Catch::Contains("Echo of module echo") &&
                                            Catch::Contains("Rival of module rival"));
+}
+
+TEST_CASE("two modules may send one push but not two under one number", "[scenario][hostile]") {
+    TestCluster cluster;
+    cluster.add_module(rival_pusher_module);
+    CHECK_THROWS_WITH(cluster.start(), Catch::Contains("push 1204") && Catch::Contains("Said of module chat") &&
+                                           Catch::Contains("RivalPush of module rival_pusher"));
 }
 
 TEST_CASE("clients cannot reach the server's own commands", "[scenario][ACC-08]") {

@@ -22,6 +22,8 @@ public:
         context.on(&Trial::tell_players, this);
         context.on(&Trial::tell_all, this);
         context.on(&Trial::look_up_gold, this);
+        context.pushes<Told>();
+        context.on(&Trial::tell_undeclared, this);
         context.on_enter([](Player&) {
             if (trial_entering) trial_entering();
         });
@@ -75,6 +77,11 @@ private:
 
     Done tell_all(Player& /*player*/, const TellAll& request) {
         context_.push_all(Told{request.text});
+        return {};
+    }
+
+    Done tell_undeclared(Player& player, const TellUndeclared& /*request*/) {
+        context_.push(player.id(), Undeclared{});
         return {};
     }
 

@@ -82,6 +82,14 @@ struct Told {
     FIELDS(text)
 };
 
+/// Pushes what the module has not declared.
+struct TellUndeclared {
+    FIELDS()
+};
+struct Undeclared {
+    FIELDS()
+};
+
 GS_REQUEST(1900, Deposit, Gold)
 GS_REQUEST(1901, FailingDeposit, Gold)
 GS_REQUEST(1902, LateFailingDeposit, Gold)
@@ -93,6 +101,8 @@ GS_REQUEST(1907, TellPlayers, Done)
 GS_REQUEST(1908, TellAll, Done)
 GS_PUSH(1909, Told)
 GS_REQUEST(1910, LookUpGold, Gold)
+GS_REQUEST(1911, TellUndeclared, Done)
+GS_PUSH(1912, Undeclared)
 
 /// While true, the module's leave hook fails.
 extern bool trial_leave_fails;
