@@ -14,12 +14,17 @@ constexpr auto held_max = std::chrono::seconds{10};
 bool is_for_modules(Command command) { return command == 0 || command >= first_module_command; }
 }  // namespace
 
-Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection)
+Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection, bool encrypted)
     : gateway_{gateway},
       connection_{std::move(connection)},
       id_{id},
       since_{gateway.second()},
       heard_{gateway.second()} {
+    if (encrypted) {
+        auto secure = std::make_shared<transport::SecureConnection>(gateway.loop(), std::move(connection_));
+        secure_ = secure.get();
+        connection_ = std::move(secure);
+    }
     address_ = connection_->remote();
     address_.resize(address_.rfind(':') == std::string::npos ? address_.size() : address_.rfind(':'));
     fill_random(nonce_);
@@ -59,7 +64,9 @@ std::size_t Client::on_bytes(BytesView bytes) {
         }
         taken += cut.consumed();
         partial_ = 0;
+        const bool was_hello = state_ == State::hello;
         on_frame(rest.first(cut.consumed()), cut.payload);
+        if (was_hello && state_ == State::token && secure_ != nullptr) return taken;  // the rest is encrypted
     }
     relay();
     if (state_ == State::closed) return bytes.size();
@@ -127,11 +134,28 @@ void Client::on_hello(BytesView payload) {
                                                 wire::protocol_version, hello->protocol_min, hello->protocol_max));
         return;
     }
+    if (secure_ == nullptr && !hello->handshake.empty()) {
+        gateway_.count().rejected_hello.add();
+        refuse_hello(Code::invalid,
+                     "this gateway does not encrypt, and the client asks for it");
+        return;
+    }
     wire::ServerHello answer;
     answer.heartbeat_ms = static_cast<std::uint32_t>(gateway_.settings().heartbeat.count() * 1000);
     answer.frame_bytes_max = static_cast<std::uint32_t>(gateway_.settings().frame_bytes_max);
     answer.nonce = nonce();
-    wire::write_hello(connection_->output(), answer);
+    if (secure_ == nullptr) {
+        wire::write_hello(connection_->output(), answer);
+    } else {
+        answer.security = wire::noise::security_name;
+        auto records = wire::noise::answer_secure_hello(payload, gateway_.identity(), answer, connection_->output());
+        if (!records) {
+            gateway_.count().rejected_hello.add();
+            refuse_hello(Code::invalid, records.error().message());
+            return;
+        }
+        secure_->secure(std::move(*records), gateway_.settings().frame_bytes_max_before_enter);
+    }
     state_ = State::token;
     since_ = gateway_.second();
 }
@@ -168,6 +192,7 @@ void Client::play(const session::Attached& attached, const session::Entrance& en
     state_ = State::playing;
     entered_ = true;
     since_ = gateway_.second();
+    if (secure_ != nullptr) secure_->set_record_bytes_max(wire::noise::record_plain_bytes_max);
     wire::Entered entered;
     entered.player = player_;
     entered.server_time_ms = gateway_.wall_ms();

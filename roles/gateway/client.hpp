@@ -8,6 +8,7 @@
 #include <string>
 
 #include "api/role.hpp"
+#include "api/secure.hpp"
 #include "api/session.hpp"
 
 namespace gs::gateway {
@@ -18,7 +19,8 @@ class Client final : public transport::ConnectionHandler {
 public:
     enum class State : std::uint8_t { hello, token, entering, playing, closed };
 
-    Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection);
+    /// `encrypted`: of the listener; it must begin with a handshake then, and else must not.
+    Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection, bool encrypted);
 
     [[nodiscard]] std::uint64_t id() const { return id_; }
     [[nodiscard]] State state() const { return state_; }
@@ -88,6 +90,7 @@ private:
 
     Gateway& gateway_;
     std::shared_ptr<transport::Connection> connection_;
+    transport::SecureConnection* secure_ = nullptr;  // connection_ itself, when the listener encrypts
     std::uint64_t id_;
     PlayerId player_{};
     ConnectionEpoch epoch_{};

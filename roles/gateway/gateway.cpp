@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "roles/gateway/identity.hpp"
+
 namespace gs::gateway {
 
 namespace {
@@ -9,10 +11,6 @@ constexpr std::int64_t kib = 1024;
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
-
-std::filesystem::path in_directory(const std::filesystem::path& directory, const std::string& file) {
-    return std::filesystem::path{file}.is_absolute() ? std::filesystem::path{file} : directory / file;
-}
 }  // namespace
 
 GatewaySettings::GatewaySettings(Settings settings, bool development) {
@@ -23,7 +21,9 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     const auto bytes = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
         return static_cast<std::size_t>(gateway.integer(key, fallback, {64, 64 * kib * kib}, "bytes", meaning));
     };
-    address = gateway.text("tcp.address", "127.0.0.1:7000", "where clients connect; port 0 takes any free one");
+    const auto listener = read_client_listener(settings, development);
+    address = listener.address;
+    encrypted = listener.encrypted;
     advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
     connections_max = static_cast<std::size_t>(
         gateway.integer("connections_max", 20'000, {1, 10'000'000}, "connections", "more are refused"));
@@ -49,10 +49,11 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     public_key_file = token.text("public_key_file", "token.pub",
                                  "the key that verifies tokens, inside the data directory unless absolute");
     zone = token.text("zone", "default", "tokens of another zone are refused");
-    if (!development && !transport::is_loopback(address)) {
-        gateway.reject("tcp.address",
-                       "has no encryption yet, so outside of development mode it must be a loopback address");
-    }
+    noise_key_file = gateway.secret_file("noise.key_file", "gateway.key",
+                                         "the gateway's static key, inside the data directory unless absolute");
+    noise_certificate_file =
+        gateway.text("noise.certificate_file", "gateway.cert",
+                     "the certificate for it (gameserver certify), inside the data directory unless absolute");
     if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
 }
 
@@ -94,6 +95,8 @@ Gateway::Gateway(RoleContext& context)
       counters_{context.metrics},
       verifier_{settings_.zone},
       data_directory_{context.data_directory},
+      node_{context.node},
+      development_{context.development},
       timers_{context.loop} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
@@ -142,15 +145,25 @@ void Gateway::load_key() {
     verifier_.add_key(*key);
 }
 
+void Gateway::load_own_identity() {
+    if (!settings_.encrypted) return;
+    IdentityFiles files;
+    files.key = in_directory(data_directory_, settings_.noise_key_file);
+    files.certificate = in_directory(data_directory_, settings_.noise_certificate_file);
+    if (development_) files.zone_key = data_directory_ / "zone.key";
+    identity_ = load_identity(files, node_, settings_.zone, static_cast<std::int64_t>(wall_ms() / 1000));
+}
+
 runtime::Task<> Gateway::start() {
     load_key();
+    load_own_identity();
     auto listener =
         transport_.listen(loop_, settings_.address, {},
                           [this](std::shared_ptr<transport::Connection> connection) { accept(std::move(connection)); });
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
     if (settings_.advertise.empty()) settings_.advertise = listener_->address();
-    log::info("gateway listens on {}", listener_->address());
+    log::info("gateway listens on {} ({})", listener_->address(), settings_.encrypted ? "encrypted" : "not encrypted");
     timers_.every("tick", std::chrono::seconds{1}, [this] { tick(); });
     co_await bus_.wait_for(Role::center);
     co_await bus_.wait_for(Role::game);
@@ -203,7 +216,7 @@ Client* Gateway::playing(PlayerId player, ConnectionEpoch epoch) {
 void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     counters_.accepted.add();
     const auto id = next_client_++;
-    auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection));
+    auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection), settings_.encrypted);
     ++unauthenticated_total_;
     const auto here = ++unauthenticated_[client->address()];
     // A tenth of all places is for those who have not shown a token yet.

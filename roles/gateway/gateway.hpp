@@ -7,6 +7,7 @@
 
 #include "api/crypto.hpp"
 #include "api/role.hpp"
+#include "api/secure.hpp"
 #include "api/session.hpp"
 #include "roles/gateway/client.hpp"
 
@@ -21,6 +22,8 @@ struct GatewaySettings {
     std::chrono::seconds hello_timeout, token_timeout, frame_timeout, slow_timeout, heartbeat;
     std::uint32_t messages_per_second_max;
     std::string public_key_file, zone;
+    bool encrypted;
+    std::string noise_key_file, noise_certificate_file;
 };
 
 /// What a gateway counts; rejected messages and connections by reason.
@@ -44,6 +47,9 @@ public:
     // --- for its clients
     [[nodiscard]] const GatewaySettings& settings() const { return settings_; }
     [[nodiscard]] GatewayCounters& count() { return counters_; }
+    [[nodiscard]] runtime::Loop& loop() { return loop_; }
+    /// When the settings say that clients' connections are encrypted, after the start.
+    [[nodiscard]] const wire::noise::Identity& identity() const { return *identity_; }
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
@@ -78,6 +84,8 @@ private:
     void report();
     /// Errors: there is no key, or it cannot be read.
     void load_key();
+    /// Errors: there is no certificate that is good now.
+    void load_own_identity();
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -85,6 +93,7 @@ private:
     GatewaySettings settings_;
     GatewayCounters counters_;
     TokenVerifier verifier_;
+    std::optional<wire::noise::Identity> identity_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;
@@ -94,7 +103,8 @@ private:
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;
-    bool stopping_ = false;
+    std::string node_;
+    bool development_, stopping_ = false;
     runtime::Timers timers_;
     runtime::Tasks tasks_;
 };

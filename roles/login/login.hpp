@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "api/http.hpp"
+#include "api/secure.hpp"
 #include "roles/login/accounts.hpp"
 
 namespace gs::login {
@@ -14,6 +15,7 @@ namespace gs::login {
 struct LoginSettings {
     explicit LoginSettings(Settings settings, bool development);
     std::string http_address, private_key_file, zone;
+    std::vector<std::string> root_files;  ///< none when the gateways do not encrypt
     std::chrono::seconds token_lifetime;
     PasswordCost cost;
     std::size_t tries_per_account_max, tries_per_address_max;
@@ -58,6 +60,8 @@ private:
     runtime::Task<http::HttpResponse> log_in(Exchange exchange);
     runtime::Task<http::HttpResponse> gateways(Exchange exchange);
     runtime::Task<http::HttpResponse> keys(Exchange exchange);
+    /// Errors: a root cannot be read.
+    void load_roots();
     [[nodiscard]] http::HttpResponse grant(const Account& account, std::string guest_key);
 
     runtime::Loop& loop_;
@@ -68,6 +72,7 @@ private:
     std::filesystem::path data_directory_;
     bool threads_, started_ = false;
     std::optional<SigningKey> key_;
+    std::vector<std::string> roots_;  // base64url
     TryLimit by_account_, by_address_;
     std::unique_ptr<http::HttpServer> server_;
     gs::Counter& granted_;

@@ -52,15 +52,8 @@ SignedCertificate sign_certificate(const SigningKey& root, const Certificate& ce
     return result;
 }
 
-Result<Certificate> verify_certificate(const SignedCertificate& signed_certificate, const Trust& trust,
-                                       CertificateKind kind, std::int64_t now) {
-    Signature signature{};
-    if (signed_certificate.signature.size() != signature.size()) return refused("has no signature");
-    std::copy(signed_certificate.signature.begin(), signed_certificate.signature.end(), signature.begin());
-    const auto text = signed_text(signed_certificate.certificate);
-    const bool known = std::any_of(trust.roots.begin(), trust.roots.end(),
-                                   [&](const PublicKey& root) { return root.verify(text, signature); });
-    if (!known) return refused("is not signed by a root that is trusted here");
+Result<Certificate> check_certificate(const SignedCertificate& signed_certificate, const std::string& zone,
+                                      CertificateKind kind, std::int64_t now) {
     auto certificate = msgpack::decode<Certificate>(signed_certificate.certificate);
     if (!certificate) return refused("does not decode: " + certificate.error().message());
     if (certificate->version != Certificate::current_version) {
@@ -72,8 +65,8 @@ Result<Certificate> verify_certificate(const SignedCertificate& signed_certifica
         return refused(
             fmt::format("is one for a {}; one for a {} is needed", to_string(certificate->kind), to_string(kind)));
     }
-    if (!trust.zone.empty() && certificate->zone != trust.zone) {
-        return refused(fmt::format("is for zone \"{}\"; this is zone \"{}\"", certificate->zone, trust.zone));
+    if (!zone.empty() && certificate->zone != zone) {
+        return refused(fmt::format("is for zone \"{}\"; this is zone \"{}\"", certificate->zone, zone));
     }
     if (now < certificate->not_before) {
         return refused(fmt::format("of {} is valid from {}; are the clocks right?", certificate->name,
@@ -83,6 +76,18 @@ Result<Certificate> verify_certificate(const SignedCertificate& signed_certifica
         return refused(fmt::format("of {} expired at {}", certificate->name, day_of(certificate->not_after)));
     }
     return certificate;
+}
+
+Result<Certificate> verify_certificate(const SignedCertificate& signed_certificate, const Trust& trust,
+                                       CertificateKind kind, std::int64_t now) {
+    Signature signature{};
+    if (signed_certificate.signature.size() != signature.size()) return refused("has no signature");
+    std::copy(signed_certificate.signature.begin(), signed_certificate.signature.end(), signature.begin());
+    const auto text = signed_text(signed_certificate.certificate);
+    const bool known = std::any_of(trust.roots.begin(), trust.roots.end(),
+                                   [&](const PublicKey& root) { return root.verify(text, signature); });
+    if (!known) return refused("is not signed by a root that is trusted here");
+    return check_certificate(signed_certificate, trust.zone, kind, now);
 }
 
 Result<void> save_certificate(const std::filesystem::path& path, const SignedCertificate& certificate) {

@@ -19,7 +19,7 @@ Result<BytesView> handshake_in(BytesView client_hello) {
     for (std::size_t field = 0; field < fields_before_handshake; ++field) reader.skip();
     const auto value = reader.binary();
     if (reader.failed() || fields <= fields_before_handshake) {
-        return Error{Code::invalid, "the hello has no handshake; this gateway speaks encrypted only"};
+        return Error{Code::invalid, "the hello has no field for a handshake"};
     }
     return value;
 }
@@ -44,6 +44,11 @@ Result<Records> answer_secure_hello(BytesView client_hello, const Identity& iden
                                     Buffer& out, std::optional<ExchangeKey> ephemeral) {
     const auto first = handshake_in(client_hello);
     if (!first) return first.error();
+    if (first->empty()) {
+        return Error{Code::invalid,
+                     "this gateway speaks encrypted only; the hello has no handshake. A client needs to "
+                     "know the roots that login names"};
+    }
     if (first->size() != client_handshake_bytes) {
         return Error{Code::invalid, "the handshake in the hello has {} bytes; it must have {}", first->size(),
                      client_handshake_bytes};

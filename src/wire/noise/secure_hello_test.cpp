@@ -186,7 +186,9 @@ TEST_CASE("a gateway says what is wrong with a hello", "[wire][noise][MSG-06]") 
         return answered ? std::string{"accepted"} : answered.error().message();
     };
     ClientHello hello;
-    CHECK(refusal(hello) == "the handshake in the hello has 0 bytes; it must have 32");
+    CHECK(refusal(hello) ==
+          "this gateway speaks encrypted only; the hello has no handshake. A client needs to know the roots that login "
+          "names");
     hello.handshake.assign(33, 1);
     CHECK(refusal(hello) == "the handshake in the hello has 33 bytes; it must have 32");
     hello.handshake.assign(32, 0);  // a key with which everybody would agree on zero
