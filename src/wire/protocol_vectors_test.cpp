@@ -117,7 +117,8 @@ TEST_CASE("docs/protocol.md shows an encrypted connection as it is", "[wire][doc
     certificate.name = "gateway-1";
     certificate.roles = {"gateway"};
     certificate.zone = "default";
-    certificate.static_key = {key(3).public_key().begin(), key(3).public_key().end()};
+    const auto own = key(3);
+    certificate.static_key = {own.public_key().begin(), own.public_key().end()};
     certificate.not_before = 1'795'296'830;
     certificate.not_after = certificate.not_before + 86'400;
     certificate.serial = 9;
@@ -131,7 +132,7 @@ TEST_CASE("docs/protocol.md shows an encrypted connection as it is", "[wire][doc
     hello.nonce = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     Buffer server;
     const auto payload = client.view().subspan(wire::frame_prefix_bytes);
-    wire::noise::answer_secure_hello(payload, {key(3), shown}, hello, server, key(5)).value();
+    wire::noise::answer_secure_hello(payload, {own, shown}, hello, server, key(5)).value();
     CHECK(documented("secure-server-hello") == hex_of(server));
 
     const auto outer = wire::parse_server_hello(server.view().subspan(wire::frame_prefix_bytes)).value();

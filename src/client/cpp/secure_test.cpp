@@ -236,7 +236,7 @@ TEST_CASE("client: login names the roots of its gateways", "[client][noise][MSG-
     const auto with = [](const std::string& roots) {
         return parse_gateways(R"({"gateways":[{"name":"g","address":"127.0.0.1:7000"}])" + roots + "}");
     };
-    const auto& key = root().public_key();
+    const auto key = root().public_key();
     const auto named = with(fmt::format(R"(,"roots":["{}"])", base64url_encode(key.bytes()))).value();
     REQUIRE(named[0].roots.size() == 1);
     CHECK(named[0].roots[0].id() == key.id());
