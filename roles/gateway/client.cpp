@@ -65,7 +65,12 @@ std::size_t Client::on_bytes(BytesView bytes) {
         }
         taken += cut.consumed();
         partial_ = 0;
+        const bool was_hello = state_ == State::hello;
         on_frame(rest.first(cut.consumed()), cut.payload);
+        if (was_hello && state_ == State::token && secure_ != nullptr) {
+            const auto encrypted = bytes.subspan(taken);
+            return taken + (encrypted.empty() ? 0 : secure_->on_bytes(encrypted));
+        }
     }
     relay();
     if (state_ == State::closed) return bytes.size();
@@ -189,13 +194,41 @@ void Client::on_hello(BytesView payload) {
                                                 wire::protocol_version, hello->protocol_min, hello->protocol_max));
         return;
     }
+    const bool may_encrypt = gateway_.settings().encrypted;
+    if (!may_encrypt && !hello->handshake.empty()) {
+        gateway_.count().rejected_hello.add();
+        refuse_hello(Code::invalid, "this gateway does not encrypt, and the client asks for it");
+        return;
+    }
     wire::ServerHello answer;
     answer.heartbeat_ms = static_cast<std::uint32_t>(gateway_.settings().heartbeat.count() * 1000);
     answer.frame_bytes_max = static_cast<std::uint32_t>(gateway_.settings().frame_bytes_max);
     answer.nonce = nonce();
-    wire::write_hello(connection_->output(), answer);
+    const bool is_safe_already = in_tls_ && hello->handshake.empty();
+    if (may_encrypt && !is_safe_already) {
+        if (!encrypt(payload, std::move(answer))) return;
+    } else {
+        wire::write_hello(connection_->output(), answer);
+    }
     state_ = State::token;
     since_ = gateway_.second();
+}
+
+/// False: the hello is refused.
+bool Client::encrypt(BytesView hello, wire::ServerHello answer) {
+    answer.security = wire::noise::security_name;
+    auto records = wire::noise::answer_secure_hello(hello, gateway_.identity(), answer, connection_->output());
+    if (!records) {
+        gateway_.count().rejected_hello.add();
+        refuse_hello(Code::invalid, records.error().message());
+        return false;
+    }
+    auto secure = std::make_shared<transport::SecureConnection>(gateway_.loop(), connection_, std::move(*records),
+                                                                gateway_.settings().frame_bytes_max_before_enter);
+    secure_ = secure.get();
+    connection_ = std::move(secure);
+    connection_->start(*this);
+    return true;
 }
 
 void Client::on_token(const wire::MessageView& message) {
@@ -229,6 +262,7 @@ void Client::refuse_enter(const Error& error) {
 void Client::play(const session::Attached& attached, const session::Entrance& entrance) {
     state_ = State::playing;
     since_ = heard_ = gateway_.second();  // one who has waited in the queue had nothing to say
+    if (secure_ != nullptr) secure_->set_record_bytes_max(wire::noise::record_plain_bytes_max);
     wire::Entered entered;
     entered.player = player_;
     entered.server_time_ms = gateway_.wall_ms();

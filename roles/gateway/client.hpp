@@ -8,6 +8,7 @@
 #include <string>
 
 #include "api/role.hpp"
+#include "api/secure.hpp"
 #include "api/session.hpp"
 
 namespace gs::gateway {
@@ -89,6 +90,7 @@ private:
     /// What is counted by the second.
     void begin_second();
     void on_hello(BytesView payload);
+    bool encrypt(BytesView hello, wire::ServerHello answer);
     void on_token(const wire::MessageView& message);
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
@@ -109,6 +111,7 @@ private:
 
     Gateway& gateway_;
     std::shared_ptr<transport::Connection> connection_;
+    transport::SecureConnection* secure_ = nullptr;  // connection_ itself, once it encrypts
     std::uint64_t id_;
     PlayerId player_{};
     ConnectionEpoch epoch_{};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "roles/gateway/identity.hpp"
+
 namespace gs::gateway {
 
 namespace {
@@ -11,10 +13,6 @@ constexpr std::uint32_t recent_ban_seconds = 90;  // longer than attach_deadline
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
-
-std::filesystem::path in_directory(const std::filesystem::path& directory, const std::string& file) {
-    return std::filesystem::path{file}.is_absolute() ? std::filesystem::path{file} : directory / file;
-}
 }  // namespace
 
 GatewaySettings::GatewaySettings(Settings settings, bool development) {
@@ -25,7 +23,9 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     const auto bytes = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
         return static_cast<std::size_t>(gateway.integer(key, fallback, {64, 64 * kib * kib}, "bytes", meaning));
     };
-    address = gateway.text("tcp.address", "127.0.0.1:7000", "where clients connect; port 0 takes any free one");
+    const auto listener = read_client_listener(settings, development);
+    address = listener.address;
+    encrypted = listener.encrypted;
     advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
     websocket_advertise = gateway.text("websocket.advertise", "",
                                        "the URL that login tells browsers; empty: tcp.advertise with ws://, or with "
@@ -66,10 +66,11 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     public_key_file = token.text("public_key_file", "token.pub",
                                  "the key that verifies tokens, inside the data directory unless absolute");
     zone = token.text("zone", "default", "tokens of another zone are refused");
-    if (!development && !transport::is_loopback(address)) {
-        gateway.reject("tcp.address",
-                       "has no encryption yet, so outside of development mode it must be a loopback address");
-    }
+    noise_key_file = gateway.secret_file("noise.key_file", "gateway.key",
+                                         "the gateway's static key, inside the data directory unless absolute");
+    noise_certificate_file =
+        gateway.text("noise.certificate_file", "gateway.cert",
+                     "the certificate for it (gameserver certify), inside the data directory unless absolute");
     if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
 }
 
@@ -115,6 +116,8 @@ Gateway::Gateway(RoleContext& context)
       verifier_{settings_.zone},
       certificate_{context.metrics},
       data_directory_{context.data_directory},
+      node_{context.node},
+      development_{context.development},
       timers_{context.loop} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
@@ -176,20 +179,31 @@ void Gateway::load_certificate() {
     if (!loaded) throw Error{Code::invalid, "gateway.tls: {}", loaded.error().message()};
 }
 
+void Gateway::load_own_identity() {
+    if (!settings_.encrypted) return;
+    IdentityFiles files;
+    files.key = in_directory(data_directory_, settings_.noise_key_file);
+    files.certificate = in_directory(data_directory_, settings_.noise_certificate_file);
+    if (development_) files.zone_key = data_directory_ / "zone.key";
+    identity_ = load_identity(files, node_, settings_.zone, static_cast<std::int64_t>(wall_ms() / 1000));
+}
+
 runtime::Task<> Gateway::start() {
     load_key();
     load_certificate();
+    load_own_identity();
     auto listener =
         transport_.listen(loop_, settings_.address, {},
                           [this](std::shared_ptr<transport::Connection> connection) { accept(std::move(connection)); });
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
     if (settings_.advertise.empty()) settings_.advertise = listener_->address();
-    if (settings_.websocket_advertise.empty()) {
-        const auto* scheme = certificate_.current() == nullptr ? "ws" : "wss";
-        settings_.websocket_advertise = fmt::format("{}://{}/", scheme, settings_.advertise);
+    if (settings_.websocket_advertise.empty() && certificate_.current() != nullptr) {
+        settings_.websocket_advertise = fmt::format("wss://{}/", settings_.advertise);
+    } else if (settings_.websocket_advertise.empty() && !settings_.encrypted) {
+        settings_.websocket_advertise = fmt::format("ws://{}/", settings_.advertise);
     }
-    log::info("gateway listens on {}", listener_->address());
+    log::info("gateway listens on {} ({})", listener_->address(), settings_.encrypted ? "encrypted" : "not encrypted");
     timers_.every("tick", std::chrono::seconds{1}, [this] { tick(); });
     co_await bus_.wait_for(Role::center);
     co_await bus_.wait_for(Role::game);

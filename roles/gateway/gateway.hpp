@@ -7,6 +7,7 @@
 
 #include "api/crypto.hpp"
 #include "api/role.hpp"
+#include "api/secure.hpp"
 #include "api/session.hpp"
 #include "roles/gateway/certificate.hpp"
 #include "roles/gateway/client.hpp"
@@ -24,6 +25,8 @@ struct GatewaySettings {
     std::size_t bytes_per_second_max;
     std::set<std::string> proxies;
     std::string public_key_file, zone;
+    bool encrypted;
+    std::string noise_key_file, noise_certificate_file;
 };
 
 /// What a gateway counts; rejected messages and connections by reason.
@@ -48,6 +51,8 @@ public:
     // --- for its clients
     [[nodiscard]] const GatewaySettings& settings() const { return settings_; }
     [[nodiscard]] GatewayCounters& count() { return counters_; }
+    /// When the settings say that clients' connections are encrypted, after the start.
+    [[nodiscard]] const wire::noise::Identity& identity() const { return *identity_; }
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
@@ -93,6 +98,8 @@ private:
     /// Errors: there is no key, or it cannot be read.
     void load_key();
     void load_certificate();
+    /// Errors: there is no certificate that is good now.
+    void load_own_identity();
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -101,6 +108,7 @@ private:
     GatewayCounters counters_;
     TokenVerifier verifier_;
     Certificate certificate_;
+    std::optional<wire::noise::Identity> identity_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;
@@ -116,7 +124,8 @@ private:
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;
-    bool stopping_ = false;
+    std::string node_;
+    bool development_, stopping_ = false;
     runtime::Timers timers_;
     runtime::Tasks tasks_;
 };

@@ -25,7 +25,8 @@ struct GatewayEntry {
 };
 struct GatewayList {
     std::vector<GatewayEntry> gateways;
-    FIELDS(gateways)
+    std::vector<std::string> roots;
+    FIELDS(gateways, roots)
 };
 struct LoginReply {
     std::string token;
@@ -33,7 +34,8 @@ struct LoginReply {
     std::string player;
     std::string guest_key;
     std::vector<GatewayEntry> gateways;
-    FIELDS(token, expires_at, player, guest_key, gateways)
+    std::vector<std::string> roots;  ///< base64url of the public keys that gateways' certificates are signed with
+    FIELDS(token, expires_at, player, guest_key, gateways, roots)
 };
 struct Key {
     std::string kty = "OKP", crv = "Ed25519", alg = "EdDSA", use = "sig", kid, x;
@@ -75,6 +77,10 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
     zone = token.text("zone", "default", "tokens of another zone are refused");
     token_lifetime = std::chrono::seconds{
         token.integer("lifetime_seconds", 600, {10, 600}, "seconds", "how long a token can be used to enter")};
+    root_files = login.texts("root_files", {"zone.pub"},
+                             "the public keys of the zone's roots, which clients are told to trust when gateways "
+                             "encrypt; inside the data directory unless absolute; without one, clients must bring it");
+    if (!read_client_listener(settings, development).encrypted) root_files.clear();
     cost.memory_kib =
         static_cast<std::uint32_t>(login.integer("password.memory_kib", development ? 19'456 : 65'536,
                                                  {19'456, 4'194'304}, "KiB", "memory of one Argon2id password hash"));
@@ -142,15 +148,14 @@ Login::Login(RoleContext& context)
 }
 
 runtime::Task<> Login::start() {
-    const auto file = std::filesystem::path{settings_.private_key_file}.is_absolute()
-                          ? std::filesystem::path{settings_.private_key_file}
-                          : data_directory_ / settings_.private_key_file;
+    const auto file = in_directory(data_directory_, settings_.private_key_file);
     auto key = load_private_key(file);
     if (!key) {
         throw Error{Code::invalid, "login cannot sign tokens: {}. Make the keys with: gameserver keygen --out {}",
                     key.error().message(), file.parent_path().string()};
     }
     key_ = std::move(*key);
+    load_roots();
     co_await bus_.wait_for(Role::storage);
     if (threads_) {
         const auto address = transport::parse_host_port(settings_.http_address).value();
@@ -171,6 +176,20 @@ runtime::Task<> Login::start() {
     }
     started_ = true;
     report();
+}
+
+void Login::load_roots() {
+    for (const auto& name : settings_.root_files) {
+        const auto file = in_directory(data_directory_, name);
+        const auto root = load_public_key(file);
+        if (root) {
+            roots_.push_back(base64url_encode(root->bytes()));
+        } else if (root.error().code() == Code::not_found) {
+            log::warn("login.root_files: {}; clients are not told of this root", root.error().message());
+        } else {
+            throw Error{Code::invalid, "login.root_files: {}", root.error().message()};
+        }
+    }
 }
 
 /// Ready when there is a gateway to send players to; without one each login is refused.
@@ -250,6 +269,7 @@ runtime::Task<http::HttpResponse> Login::grant(Exchange exchange, Account accoun
     reply.expires_at = claims.expires.time_since_epoch().count();
     reply.player = fmt::format("{}", account.player);
     reply.guest_key = std::move(guest_key);
+    reply.roots = roots_;
     granted_.add();
     http::HttpResponse response;
     response.body = to_json(reply);
@@ -298,7 +318,7 @@ runtime::Task<http::HttpResponse> Login::log_in(Exchange exchange) {
 
 runtime::Task<http::HttpResponse> Login::gateways(Exchange /*exchange*/) {
     http::HttpResponse response;
-    response.body = to_json(GatewayList{list_gateways(bus_)});
+    response.body = to_json(GatewayList{list_gateways(bus_), roots_});
     co_return response;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "api/http.hpp"
+#include "api/secure.hpp"
 #include "api/session.hpp"
 #include "roles/login/accounts.hpp"
 
@@ -16,6 +17,7 @@ struct LoginSettings {
     explicit LoginSettings(Settings settings, bool development);
     std::string http_address, private_key_file, zone;
     bool play;
+    std::vector<std::string> root_files;  ///< none when the gateways do not encrypt
     std::chrono::seconds token_lifetime;
     PasswordCost cost;
     std::size_t tries_per_account_max, tries_per_address_max;
@@ -61,6 +63,8 @@ private:
     runtime::Task<http::HttpResponse> log_in(Exchange exchange);
     runtime::Task<http::HttpResponse> gateways(Exchange exchange);
     runtime::Task<http::HttpResponse> keys(Exchange exchange);
+    /// Errors: a root cannot be read.
+    void load_roots();
     runtime::Task<> check_bans(std::vector<std::string> whom);
     runtime::Task<http::HttpResponse> grant(Exchange exchange, Account account, std::string guest_key);
 
@@ -72,6 +76,7 @@ private:
     std::filesystem::path data_directory_;
     bool threads_, started_ = false;
     std::optional<SigningKey> key_;
+    std::vector<std::string> roots_;  // base64url
     TryLimit by_account_, by_address_;
     std::unique_ptr<http::HttpServer> server_;
     gs::Counter& granted_;

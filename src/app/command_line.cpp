@@ -23,6 +23,7 @@ struct Flags {
     std::vector<std::string> roles, sets;
     bool development = false, print_defaults = false, list = false;
     std::string key_directory = ".", schema_format = "json";
+    CertifyOptions certify;
     double seconds = 20;
     bots::BotOptions bots;
     AdminOptions admin;
@@ -57,6 +58,19 @@ void add_cluster_flags(CLI::App& app, Flags& flags) {
 void add_admin_flags(CLI::App& app, Flags& flags) {
     app.add_option("node", flags.admin.node, "the name of the node")->required();
     add_cluster_flags(app, flags);
+}
+
+void add_certify_flags(CLI::App& app, CertifyOptions& options) {
+    app.add_option("kind", options.kind, "gateway: for its clients; node: for links between nodes")
+        ->required()
+        ->check(CLI::IsMember({"gateway", "node"}));
+    app.add_option("--name", options.name, "of the node")->required();
+    app.add_option("--roles", options.roles, "what it may be; a gateway is a gateway")->delimiter(',');
+    app.add_option("--zone", options.zone, "as token.zone says")->capture_default_str();
+    app.add_option("--days", options.days, "how long it is good")->check(CLI::Range(1, 36'500))->capture_default_str();
+    app.add_option("--zone-key", options.zone_key, "the secret key of the zone's root (gameserver keygen)")
+        ->capture_default_str();
+    app.add_option("--out", options.directory, "the directory for KIND.key and KIND.cert")->capture_default_str();
 }
 
 void print_list() {
@@ -108,12 +122,14 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     add_config_flags(*check, flags);
     check->add_flag("--print-defaults", flags.print_defaults,
                     "print every key with its meaning, unit, range and default");
-    auto* keygen = app.add_subcommand("keygen", "make the keys that sign and verify tokens");
+    auto* keygen = app.add_subcommand("keygen", "make the keys of tokens and of the zone's root");
     keygen->add_option("--out", flags.key_directory, "the directory to write them to")->capture_default_str();
     auto* schema = app.add_subcommand("schema", "print what the modules say to clients and hear from them");
     schema->add_option("--format", flags.schema_format, "json, or typescript for the JavaScript client kit")
         ->check(CLI::IsMember({"json", "typescript"}))
         ->capture_default_str();
+    auto* certify_command = app.add_subcommand("certify", "sign a certificate with the zone's root, to encrypt with");
+    add_certify_flags(*certify_command, flags.certify);
     auto* up = app.add_subcommand("up", "run every node of a cluster file on this host");
     up->add_option("file", flags.config, "the cluster file")->required();
     up->add_option("--data-dir", flags.data_directory, "where keys and the database are");
@@ -158,6 +174,10 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     }
     if (keygen->parsed()) return make_keys(flags.key_directory);
     if (schema->parsed()) return print_schema(flags.schema_format);
+    if (certify_command->parsed()) {
+        if (flags.certify.roles.empty()) flags.certify.roles = {flags.certify.kind};
+        return certify(flags.certify);
+    }
     const auto options = run_options(flags, version);
     if (check->parsed()) return check_config(options, flags.print_defaults);
     if (up->parsed()) {

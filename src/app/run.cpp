@@ -14,6 +14,7 @@
 #include "app/config/documented.hpp"
 #include "app/node.hpp"
 #include "app/schema.hpp"
+#include "base/crypto/certificate.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
 #include "runtime/epoll_loop.hpp"
@@ -200,9 +201,13 @@ Result<void> create_keys(const std::filesystem::path& directory) {
         return Error{Code::invalid, "the directory {} cannot be made: {}; give another with --data-dir",
                      directory.string(), failed.message()};
     }
-    const auto key = load_or_create_private_key(directory / "token.key");
-    if (!key) return key.error();
-    return save_public_key(directory / "token.pub", key->public_key());
+    for (const std::string name : {"token", "zone"}) {
+        const auto key = load_or_create_private_key(directory / (name + ".key"));
+        if (!key) return key.error();
+        auto saved = save_public_key(directory / (name + ".pub"), key->public_key());
+        if (!saved) return saved;
+    }
+    return {};
 }
 
 int run_node(const RunOptions& options) {
@@ -260,8 +265,39 @@ int make_keys(const std::filesystem::path& directory) {
     if (!crypto) return complain(crypto.error());
     const auto made = create_keys(directory);
     if (!made) return complain(made.error());
-    std::cout << "keys for tokens are in " << directory.string()
-              << ":\n  token.key  secret, for login only\n  token.pub  for every gateway\n";
+    std::cout << "keys are in " << directory.string()
+              << ":\n  token.key  secret, for login only: signs tokens\n  token.pub  for every gateway\n"
+                 "  zone.key   secret, for `gameserver certify` only: keep it off the servers\n"
+                 "  zone.pub   for login, which tells clients to trust it\n";
+    return exit_stopped;
+}
+
+int certify(const CertifyOptions& options) {
+    const auto crypto = crypto_init();
+    if (!crypto) return complain(crypto.error());
+    const auto root = load_private_key(options.zone_key);
+    if (!root) return complain({Code::invalid, "{}", root.error().message()});
+    const auto key_file = options.directory / (options.kind + ".key");
+    const auto certificate_file = options.directory / (options.kind + ".cert");
+    std::error_code failed;
+    std::filesystem::create_directories(options.directory, failed);  // what follows says when that did not help
+    const auto key = load_or_create_exchange_key(key_file);
+    if (!key) return complain({Code::invalid, "{}", key.error().message()});
+    const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+    Certificate certificate;
+    certificate.kind = options.kind == "node" ? CertificateKind::node : CertificateKind::gateway;
+    certificate.name = options.name;
+    certificate.roles = options.roles;
+    certificate.zone = options.zone;
+    certificate.static_key = {key->public_key().begin(), key->public_key().end()};
+    // The clock of a client may be a little behind this one.
+    certificate.not_before = (now - std::chrono::hours{1}).time_since_epoch().count();
+    certificate.not_after = (now + std::chrono::days{options.days}).time_since_epoch().count();
+    certificate.serial = random_u64();
+    const auto saved = save_certificate(certificate_file, sign_certificate(*root, certificate));
+    if (!saved) return complain({Code::invalid, "{}", saved.error().message()});
+    std::cout << fmt::format("{} of zone {} is certified for {} days:\n  {}  secret, for that node only\n  {}\n",
+                             options.name, options.zone, options.days, key_file.string(), certificate_file.string());
     return exit_stopped;
 }
 

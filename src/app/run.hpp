@@ -1,5 +1,6 @@
 #pragma once
-// `gameserver run`, `check-config`, `keygen` and `schema`: from sources of configuration to a node that runs until it is told to
+// `gameserver run`, `check-config`, `keygen`, `certify` and `schema`: from sources of configuration to a node that runs
+// until it is told to
 // stop.
 #include <filesystem>
 #include <string>
@@ -21,11 +22,20 @@ inline constexpr int exit_stopped = 0, exit_failed = 1, exit_wrong_use = 2;
 [[nodiscard]] int run_node(const RunOptions& options);
 /// Prints what is wrong, or that nothing is; with `print_defaults` every key with its meaning instead.
 [[nodiscard]] int check_config(const RunOptions& options, bool print_defaults);
-/// Writes token.key and token.pub; existing ones stay.
+/// Writes the key pairs token.key, token.pub and zone.key, zone.pub; existing ones stay.
 [[nodiscard]] int make_keys(const std::filesystem::path& directory);
 
 /// Prints what clients may say to the modules: as "json" or "typescript".
 [[nodiscard]] int print_schema(const std::string& format);
+/// `gameserver certify`.
+struct CertifyOptions {
+    std::string kind, name, zone = "default";
+    std::vector<std::string> roles;
+    std::int64_t days = 365;
+    std::filesystem::path zone_key = "zone.key", directory = ".";
+};
+/// Writes a certificate and the static key that it is for, which stays when it exists.
+[[nodiscard]] int certify(const CertifyOptions& options);
 
 /// Loads and checks everything; the tree is checked to hold no unknown or wrong key.
 struct CheckedConfig {

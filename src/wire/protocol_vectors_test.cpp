@@ -7,7 +7,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/crypto/crypto.hpp"
 #include "wire/message.hpp"
+#include "wire/noise/secure_hello.hpp"
 #include "wire/system.hpp"
 
 using namespace gs;
@@ -92,6 +94,59 @@ TEST_CASE("docs/protocol.md shows the hello of both sides as they are", "[wire][
     refused.code = Code::invalid;
     refused.message = "no";
     CHECK(documented("server-hello-refused") == hello(refused));
+}
+
+TEST_CASE("docs/protocol.md shows an encrypted connection as it is", "[wire][docs][MSG-06]") {
+    const auto key = [](std::uint8_t byte) {
+        Secret secret;
+        secret.bytes().fill(byte);
+        return ExchangeKey::from_secret(secret);
+    };
+    std::array<std::uint8_t, 32> seed{};
+    seed.fill(1);
+    const auto root = SigningKey::from_seed(seed);
+    CHECK(page().find(hex_of(root.public_key().bytes())) != std::string::npos);
+
+    wire::ClientHello client_hello;
+    client_hello.client_version = "demo 1.0";
+    Buffer client;
+    wire::noise::ClientHandshake handshake{client_hello, client, key(4)};
+    CHECK(documented("secure-client-hello") == hex_of(client));
+
+    Certificate certificate;
+    certificate.name = "gateway-1";
+    certificate.roles = {"gateway"};
+    certificate.zone = "default";
+    const auto own = key(3);
+    certificate.static_key = {own.public_key().begin(), own.public_key().end()};
+    certificate.not_before = 1'795'296'830;
+    certificate.not_after = certificate.not_before + 86'400;
+    certificate.serial = 9;
+    const auto shown = sign_certificate(root, certificate);
+    CHECK(documented("secure-certificate") == hex_of(msgpack::encode(shown)));
+
+    wire::ServerHello hello;
+    hello.security = "noise";
+    hello.heartbeat_ms = 15'000;
+    hello.frame_bytes_max = 16'384;
+    hello.nonce = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    Buffer server;
+    const auto payload = client.view().subspan(wire::frame_prefix_bytes);
+    wire::noise::answer_secure_hello(payload, {own, shown}, hello, server, key(5)).value();
+    CHECK(documented("secure-server-hello") == hex_of(server));
+
+    const auto outer = wire::parse_server_hello(server.view().subspan(wire::frame_prefix_bytes)).value();
+    auto finished = handshake.finish(outer, {{root.public_key()}, "default"}, certificate.not_before).value();
+    wire::Enter enter;
+    enter.token = "TOKEN";
+    Buffer frame;
+    wire::write_framed(frame, {wire::Kind::request, false, 1, 0}, enter);
+    Buffer record;
+    REQUIRE(finished.records.writer.write(frame, record));
+    CHECK(documented("secure-enter") == hex_of(record));
+    record.clear();
+    REQUIRE(finished.records.writer.write_end(record));
+    CHECK(documented("secure-end") == hex_of(record));
 }
 
 TEST_CASE("docs/protocol.md shows enter and its reply as they are", "[wire][docs]") {

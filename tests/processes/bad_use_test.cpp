@@ -217,7 +217,13 @@ TEST_CASE("without development mode keys must be made and kept secret", "[proces
     const auto keygen = run({GS_BINARY, "keygen", "--out", "data"}, directory.path().string());
     CHECK(keygen.code == 0);
     CHECK(keygen.output ==
-          "keys for tokens are in data:\n  token.key  secret, for login only\n  token.pub  for every gateway\n");
+          "keys are in data:\n  token.key  secret, for login only: signs tokens\n  token.pub  for every gateway\n"
+          "  zone.key   secret, for `gameserver certify` only: keep it off the servers\n"
+          "  zone.pub   for login, which tells clients to trust it\n");
+    const auto certified =
+        run({GS_BINARY, "certify", "gateway", "--name", "gateway-1", "--zone-key", "data/zone.key", "--out", "data"},
+            directory.path().string());
+    CHECK(certified.code == 0);
     CHECK((std::filesystem::status(directory.path() / "data/token.key").permissions() & std::filesystem::perms::all) ==
           (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
     ::chmod(directory.file("data/token.key").c_str(), 0644);

@@ -62,6 +62,7 @@ void TestCluster::start(const std::string& name) {
     auto& tree = running->tree;
     set_setting(tree, "storage.engine", std::string{"memory"});
     set_setting(tree, "gateway.tcp.address", gateway_address(name));
+    set_setting(tree, "gateway.tcp.security", std::string{"none"});
     for (const auto& [path, value] : settings_) set_setting(tree, path, value);
     for (const auto& [path, values] : lists_) set_setting(tree, path, values);
 

@@ -54,6 +54,7 @@ void Cluster::start(const std::string& name) {
     auto& tree = running->tree;
     scenarios::set_setting(tree, "storage.engine", std::string{"memory"});
     scenarios::set_setting(tree, "gateway.tcp.address", client_address(index));
+    scenarios::set_setting(tree, "gateway.tcp.security", std::string{"none"});
     for (const auto& [path, value] : settings_) scenarios::set_setting(tree, path, value);
 
     app::NodeSettings settings;

@@ -1,8 +1,11 @@
 #include "client/cpp/login.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <nlohmann/json.hpp>
+
+#include "base/crypto/crypto.hpp"
 
 namespace gs::client {
 
@@ -32,9 +35,24 @@ Gateway gateway_from(const json& item) {
     return gateway;
 }
 
+PublicKey root_from(const json& item) {
+    const auto bytes = base64url_decode(item.get<std::string>());
+    std::array<std::uint8_t, 32> key{};
+    if (!bytes || bytes->size() != key.size()) {
+        throw Error{Code::invalid, "the login server names a root that is not the base64url of {} bytes", key.size()};
+    }
+    std::copy(bytes->begin(), bytes->end(), key.begin());
+    return PublicKey{key};
+}
+
 std::vector<Gateway> gateways_from(const json& answer) {
+    std::vector<PublicKey> roots;
+    for (const auto& item : answer.value("roots", json::array())) roots.push_back(root_from(item));
     std::vector<Gateway> gateways;
-    for (const auto& item : answer.at("gateways")) gateways.push_back(gateway_from(item));
+    for (const auto& item : answer.at("gateways")) {
+        gateways.push_back(gateway_from(item));
+        gateways.back().roots = roots;
+    }
     return gateways;
 }
 

@@ -17,8 +17,8 @@ struct Login {
     std::string token;
     std::int64_t expires_at = 0;  ///< seconds since 1970
     PlayerId player{};
-    std::string guest_key;  ///< of guests: brings the same player back
-    std::vector<Gateway> gateways;
+    std::string guest_key;          ///< of guests: brings the same player back
+    std::vector<Gateway> gateways;  ///< each with the roots that login names
 };
 
 class LoginClient {

@@ -10,6 +10,14 @@ std::uint64_t microseconds_of(Time time) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<Duration>(time.time_since_epoch()).count());
 }
 
+std::int64_t system_seconds() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
+/// A gateway takes no longer record before the player has entered.
+constexpr std::size_t first_record_bytes_max = 4096;
+
 std::int64_t milliseconds_of(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
@@ -44,24 +52,88 @@ void Protocol::say_hello(Time now) {
     enter_by_ = now + options_.enter_deadline;
     output_.clear();
     input_.clear();
+    sealed_output_.clear();
+    sealed_input_.clear();
+    records_.reset();
+    handshake_.reset();
     wire::ClientHello hello;
     hello.client_version = options_.client_version;
-    wire::write_hello(output_, hello);
+    if (roots().empty()) {
+        wire::write_hello(output_, hello);
+    } else {
+        handshake_.emplace(std::move(hello), output_);
+    }
+}
+
+const std::vector<PublicKey>& Protocol::roots() const { return options_.roots.empty() ? login_roots_ : options_.roots; }
+
+Buffer& Protocol::output() {
+    if (!records_) return output_;
+    if (!output_.empty()) {
+        const auto most = entered() ? wire::noise::record_plain_bytes_max : first_record_bytes_max;
+        // It fails after more records than anybody can send.
+        static_cast<void>(records_->writer.write(output_, sealed_output_, most));
+        output_.clear();
+    }
+    return sealed_output_;
 }
 
 void Protocol::receive(BytesView bytes, Time now) {
     if (!connected()) return;
     last_heard_ = now;
+    records_ ? take_records(bytes, now) : take_stream(bytes, now);
+}
+
+void Protocol::take_stream(BytesView bytes, Time now) {
     if (input_.empty()) {
         const auto used = take_frames(bytes, now);
-        if (connected()) input_.append(bytes.subspan(used));
-    } else {
-        input_.append(bytes);
-        const auto used = take_frames(input_.view(), now);
+        const auto rest = bytes.subspan(used);
         if (!connected()) return;
-        input_.consume(used);
-        if (input_.empty()) input_.release();
+        records_ ? take_records(rest, now) : input_.append(rest);
+        return;
     }
+    input_.append(bytes);
+    const auto used = take_frames(input_.view(), now);
+    if (!connected()) return;
+    input_.consume(used);
+    if (records_) {
+        const auto rest = std::exchange(input_, Buffer{});
+        take_records(rest, now);
+    } else if (input_.empty()) {
+        input_.release();
+    }
+}
+
+void Protocol::take_records(BytesView bytes, Time now) {
+    if (sealed_input_.empty()) {
+        const auto used = open_records(bytes, now);
+        if (connected()) sealed_input_.append(bytes.subspan(used));
+        return;
+    }
+    sealed_input_.append(bytes);
+    const auto used = open_records(sealed_input_.view(), now);
+    if (!connected()) return;
+    sealed_input_.consume(used);
+    if (sealed_input_.empty()) sealed_input_.release();
+}
+
+std::size_t Protocol::open_records(BytesView stream, Time now) {
+    using Status = wire::noise::RecordReader::Status;
+    std::size_t used = 0;
+    auto status = Status::record;
+    while (status == Status::record) {
+        const auto read = records_->reader.read(stream.subspan(used), input_);
+        status = read.status;
+        used += read.consumed;
+    }
+    const auto taken = take_frames(input_.view(), now);
+    if (!connected()) return used;
+    input_.consume(taken);
+    if (input_.empty()) input_.release();
+    if (status == Status::end) lost("the server closed it");
+    // Whoever can change bytes on the way can also cut the connection: the session goes on over another one.
+    if (status == Status::broken) end({Code::unavailable, "what came is not what the server encrypted", true});
+    return used;
 }
 
 std::size_t Protocol::take_frames(BytesView stream, Time now) {
@@ -80,7 +152,9 @@ std::size_t Protocol::take_frames(BytesView stream, Time now) {
             break;
         }
         used += cut.consumed();
+        const bool was_hello = state_ == State::hello;
         take_frame(cut.payload, now);
+        if (was_hello && records_) break;  // what follows is encrypted
     }
     return used;
 }
@@ -148,11 +222,13 @@ void Protocol::take_hello(BytesView payload, Time now) {
         end(refusal(hello->code, hello->message));
         return;
     }
-    if (hello->protocol != wire::protocol_version || hello->security != "none") {
+    if (handshake_ && !secure(*hello)) return;
+    const auto security = records_ ? wire::noise::security_name : "none";
+    if (hello->protocol != wire::protocol_version || hello->security != security) {
         end(refusal(Code::invalid,
                     fmt::format("the server chose protocol {} with security '{}'; this client has protocol {} "
-                                "with security 'none'",
-                                hello->protocol, hello->security, wire::protocol_version)));
+                                "with security '{}'",
+                                hello->protocol, hello->security, wire::protocol_version, security)));
         return;
     }
     heartbeat_ = std::chrono::milliseconds{hello->heartbeat_ms};
@@ -167,6 +243,21 @@ void Protocol::take_hello(BytesView payload, Time now) {
     enter.device = options_.device;
     wire::write_framed(output_, {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
     if (heartbeat_ > Duration::zero()) next_ping_ = now + heartbeat_;
+}
+
+/// From here on all is encrypted; `hello` becomes the one that counts.
+bool Protocol::secure(wire::ServerHello& hello) {
+    const auto now = options_.unix_seconds ? options_.unix_seconds() : system_seconds();
+    auto finished = handshake_->finish(hello, {roots(), options_.zone}, now);
+    handshake_.reset();
+    if (!finished) {
+        // A session that is away is not over because somebody else answers: another gateway may be genuine.
+        end({finished.error().code(), finished.error().message(), in_session_});
+        return false;
+    }
+    hello = std::move(finished->hello);
+    records_.emplace(std::move(finished->records));
+    return true;
 }
 
 void Protocol::take_entered(const wire::MessageView& message, Time now) {
@@ -300,7 +391,8 @@ void Protocol::send_request(Session::Request request, std::string_view name) {
 }
 
 void Protocol::lost(std::string_view reason) {
-    end({Code::unavailable, fmt::format("the connection was lost: {}", reason), true});
+    const bool is_cut = records_ && !records_->reader.ended();
+    end({Code::unavailable, fmt::format("the connection was {}: {}", is_cut ? "cut" : "lost", reason), true});
 }
 
 void Protocol::fail(std::string reason) { give_up({Code::invalid, std::move(reason), false}); }
@@ -309,6 +401,7 @@ void Protocol::close() {
     if (entered()) {
         wire::write_framed(output_, {wire::Kind::control, false, command_of<wire::Leave>, 0}, wire::Leave{});
     }
+    if (connected() && records_) static_cast<void>(records_->writer.write_end(output()));
     leave_connection(State::closed);
     end_session();
 }
@@ -319,6 +412,7 @@ void Protocol::end(const wire::Close& close) {
     if (!in_session_ || !close.reconnect) return give_up(close);
     leave_connection(State::away);
     output_.clear();
+    sealed_output_.clear();
     events_.on_away(close);
 }
 

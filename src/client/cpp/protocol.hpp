@@ -5,11 +5,14 @@
 // start or resume it or destroy it.
 // Errors of a reply: what the server answered; unavailable: never sent; deadline: sent, whether it was done is unknown;
 // busy: a bound of this object (requests_max, requests_bytes_max); invalid: longer than the server takes.
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "base/message.hpp"
 #include "base/msgpack.hpp"
 #include "client/cpp/session.hpp"
+#include "wire/noise/secure_hello.hpp"
 
 namespace gs::client {
 
@@ -39,6 +42,9 @@ struct ProtocolOptions {
     std::size_t frame_bytes_max = 1U << 20U;      ///< of what the server sends
     std::size_t requests_max = 65'536;            ///< that the server has not answered
     std::size_t requests_bytes_max = 16U << 20U;  ///< of these
+    std::vector<PublicKey> roots;  ///< pinned: connections are encrypted, and only with gateways that these vouch for
+    std::string zone;              ///< of the gateways' certificates; empty: any that the roots sign for
+    std::function<std::int64_t()> unix_seconds;  ///< the calendar, for certificates; empty: the system's
 };
 
 class Protocol {
@@ -46,6 +52,8 @@ public:
     explicit Protocol(ProtocolEvents& events, ProtocolOptions options = {})
         : events_{events}, options_{std::move(options)} {}
 
+    /// The roots that login names for the next connection, used when the options pin none. None: not encrypted.
+    void trust(std::vector<PublicKey> roots) { login_roots_ = std::move(roots); }
     /// On a new connection: says hello, then enters with the token for a fresh session. An earlier one is over.
     void start(std::string token, Time now);
     /// On a new connection, of a session that is away: says hello, then goes on.
@@ -72,7 +80,9 @@ public:
     }
 
     /// What is to be sent; the caller takes it away.
-    [[nodiscard]] Buffer& output() { return output_; }
+    [[nodiscard]] Buffer& output();
+    /// What is sent and received is encrypted.
+    [[nodiscard]] bool encrypted() const { return records_.has_value(); }
     /// The connection is good and the player is in.
     [[nodiscard]] bool entered() const { return state_ == State::entered; }
     /// There is no connection, and resume() may be called.
@@ -95,11 +105,16 @@ private:
     [[nodiscard]] bool connected() const {
         return state_ == State::hello || state_ == State::entering || state_ == State::entered;
     }
+    [[nodiscard]] const std::vector<PublicKey>& roots() const;
+    void take_stream(BytesView bytes, Time now);
+    void take_records(BytesView bytes, Time now);
+    std::size_t open_records(BytesView stream, Time now);
     std::size_t take_frames(BytesView stream, Time now);
     void take_frame(BytesView payload, Time now);
     void take_message(const wire::MessageView& message, Time now);
     [[nodiscard]] bool is_next(const wire::MessageView& message, Time now);
     void take_hello(BytesView payload, Time now);
+    [[nodiscard]] bool secure(wire::ServerHello& hello);
     void take_entered(const wire::MessageView& message, Time now);
     void enter(const wire::Entered& entered);
     void take_reply(const wire::MessageView& message, Time now);
@@ -117,7 +132,11 @@ private:
     bool in_session_ = false;
     Session session_;
     std::string token_;
-    Buffer input_, output_;
+    std::vector<PublicKey> login_roots_;
+    std::optional<wire::noise::ClientHandshake> handshake_;  // between the hellos
+    std::optional<wire::noise::Records> records_;            // after them, when it is encrypted
+    Buffer input_, output_;                                  // frames
+    Buffer sealed_input_, sealed_output_;                    // records
     Time enter_by_ = Time::max();
     Time last_heard_{}, next_ping_ = Time::max();
     Duration heartbeat_{0}, rtt_{0};

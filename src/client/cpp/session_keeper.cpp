@@ -46,6 +46,7 @@ asio::awaitable<Result<wire::Entered>> SessionKeeper::enter(std::size_t gateway,
     if (closed_) co_return closed_meanwhile();
     if (!connected) co_return connected.error();
     is_settled_ = false;
+    protocol_.trust(gateways_[gateway].roots);
     protocol_.start(std::move(token), Clock::now());
     link_->start();
     after_work();
@@ -81,6 +82,7 @@ asio::awaitable<void> SessionKeeper::come_back(std::shared_ptr<SessionKeeper> se
         const auto connected = co_await connect(gateway);
         if (!connected || !protocol_.away()) continue;
         is_settled_ = false;
+        protocol_.trust(gateways_[gateway].roots);
         protocol_.resume(Clock::now());
         link_->start();
         after_work();
