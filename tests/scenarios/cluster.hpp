@@ -130,6 +130,8 @@ class TestClient final : private transport::ConnectionHandler {
 public:
     /// Connects; an empty name means the first gateway.
     explicit TestClient(TestCluster& cluster, const std::string& gateway = {});
+    /// And enters as that player.
+    TestClient(TestCluster& cluster, PlayerId who, const std::string& gateway = {});
     ~TestClient();
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
