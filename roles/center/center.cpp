@@ -323,7 +323,7 @@ void Center::relay_to_player(const cluster::Envelope& envelope) {
         gone_.add();
         return;
     }
-    bus_.send_raw(place->second.game, session::relay_to_player, envelope.subject, 0, envelope.body);
+    bus_.send_raw(place->second.game, session::relay_to_player, envelope.subject, envelope.generation, envelope.body);
 }
 
 void Center::on_instance(const cluster::Instance& instance, bool up) {

@@ -81,7 +81,7 @@ private:
     /// Before anything else goes to clients, so that they see the order in which it was done.
     void flush_outgoing();
     /// The gateway cannot be told what the client must not miss: the connection ends, and the client resumes.
-    void cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connection, std::string_view why);
+    void cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connection, std::string_view why) override;
     /// The same, heard later from the loop that holds the links.
     void on_refused(const cluster::Envelope& envelope);
 

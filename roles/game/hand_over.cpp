@@ -17,6 +17,8 @@ constexpr auto enter_patience = std::chrono::seconds{15};
 constexpr auto arrival_patience = std::chrono::seconds{8};  // more than the other game waits for the center
 constexpr auto tell_again = std::chrono::seconds{1};
 constexpr auto tick = std::chrono::milliseconds{500};
+// Of a push to the center, when games and center disagree about who has the player; then it is nobody.
+constexpr std::uint64_t returns_max = 3;
 
 Binary copy_of(BytesView bytes) { return {bytes.begin(), bytes.end()}; }
 }  // namespace
@@ -63,6 +65,11 @@ bool HandOver::has_given(PlayerId player) const {
 bool HandOver::is_known_to_be_given(PlayerId player) const {
     const auto forward = forwards_.find(player);
     return forward != forwards_.end() && forward->second.told;
+}
+
+void HandOver::came_back(PlayerId player) {
+    forwards_.erase(player);
+    if (const auto early = early_.find(player); early != early_.end()) early->second.is_returned = false;
 }
 
 void HandOver::forget(PlayerId player) {
@@ -288,7 +295,8 @@ void HandOver::take_back(Player& player, ConnectionEpoch connection) {
     for (const auto& push : forward.mapped().pushes) number_push(player, push);
     if (!forward.mapped().lost) return;
     player.stream().tear();
-    bus_.send(player.gateway(), session::Kick{player.id(), connection, Code::busy, "too much was sent at once", true});
+    if (player.is_online() && player.connection() == connection)  // else the next one is told of the gap
+        host_.cut_off(player.id(), player.gateway(), connection, "too much was sent at once");
 }
 
 void HandOver::stay(Player& player, ConnectionEpoch connection) {
@@ -325,11 +333,13 @@ Task<> HandOver::end_giving(Player& player, ConnectionEpoch connection, RoleAddr
     handed_over_.add();
     if (forward != forwards_.end()) {
         auto& open = forward->second;
-        open.told = moved.has_value();
-        open.until = bus_.loop().now() + forward_time;
-        if (!open.told) tasks_.spawn(tell_center(move, open.number), "tell the center who moved");
         bus_.send(heir, session::HandedOver{id, true, open.lost});
         if (open.left) bus_.send(heir, *open.left);
+        if (moved) {
+            told(id);
+        } else {
+            tasks_.spawn(tell_center(move, open.number), "tell the center who moved");
+        }
     }
     if (player.connection() == connection && player.is_online()) {
         bus_.send(player.gateway(), session::SwitchClient{id, connection, heir, player.stream().next() - 1});
@@ -344,8 +354,15 @@ Task<Result<Done>> HandOver::move_at_center(session::MovePlayer request) {
     co_return co_await bus_.call(*center, request);
 }
 
-/// Until it knows, it sends here what is for the player, and that is forwarded. One task for each player at most: it ends
-/// when the player comes back or the heir is lost, too.
+void HandOver::told(PlayerId player) {
+    const auto forward = forwards_.find(player);
+    forward->second.told = true;
+    forward->second.until = bus_.loop().now() + forward_time;
+    if (bus_.bus().find(forward->second.to) == nullptr) forwards_.erase(forward);  // lost meanwhile
+}
+
+/// Until it knows, it sends here what is for the player, and that is forwarded. It must know also when this game has lost
+/// sight of the heir, who may play on. One task for each player at most: it ends when the player comes back, too.
 Task<> HandOver::tell_center(session::MovePlayer request, std::uint64_t number) {
     for (;;) {
         co_await sleep(bus_.loop(), tell_again);
@@ -355,8 +372,7 @@ Task<> HandOver::tell_center(session::MovePlayer request, std::uint64_t number) 
         if (!moved && moved.error().code() != Code::fenced) continue;
         const auto forward = forwards_.find(request.player);
         if (forward == forwards_.end() || forward->second.number != number) co_return;
-        forward->second.told = true;
-        forward->second.until = bus_.loop().now() + forward_time;
+        told(request.player);
         co_return;
     }
 }
@@ -385,13 +401,13 @@ Task<Done> HandOver::take(RoleAddress from, session::TakeOver request) {
     std::optional<storage::Ownership> expected;  // one who was never owned has no last write
     if (request.last.epoch != OwnerEpoch{}) expected = request.last;
     co_await player.mailbox().turn();
-    forwards_.erase(id);
     bool has_opened = false;
     Error failure{Code::ok, ""};
     try {
         const bool was_here = co_await host_.own(player, true, expected);
         if (was_here) throw Error{Code::fenced, "{} owns player {} already", bus_.address(), id};
         has_opened = true;
+        came_back(id);  // not before: an order that comes too late ends nothing
         host_.run_enter_hooks(player);
         co_await host_.settle(player);
         if (arrival.lost) player.stream().tear();
@@ -406,14 +422,10 @@ Task<Done> HandOver::take(RoleAddress from, session::TakeOver request) {
         if (has_opened && !player.is_online()) player.set_loaded(false);
         const auto waiting = std::move(arrival.pushes);
         arriving_.erase(id);
-        // Who is not here is where the center says.
-        const auto center = session::center_of(bus_, id);
-        for (const auto& push : waiting) {
-            if (player.is_loaded()) {
-                push_here(player, bus_.address(), push);
-            } else if (center) {
-                bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, push);
-            }
+        if (player.is_loaded()) {
+            for (const auto& push : waiting) push_here(player, bus_.address(), push);
+        } else {
+            return_early(player, waiting);
         }
         player.is_loaded() ? player.mailbox().done() : host_.drop(player);
         throw Error{failure};
@@ -449,6 +461,14 @@ void HandOver::end_arrival(RoleAddress from, const session::HandedOver& note) {
     player.is_loaded() ? player.mailbox().done() : host_.drop(player);
 }
 
+void HandOver::return_early(Player& player, const std::vector<Binary>& later) {
+    auto& early = early_[player.id()];
+    early.pushes.insert(early.pushes.end(), later.begin(), later.end());
+    if (player.is_online()) return;  // a client that enters is next: it gets them
+    early.is_returned = true;
+    for (const auto& push : std::exchange(early.pushes, {})) return_to_center(player.id(), push, 1);
+}
+
 /// What it has forwarded has come, or never will; nobody knows which.
 void HandOver::lose_game(RoleAddress game) {
     std::vector<PlayerId> left;
@@ -456,8 +476,8 @@ void HandOver::lose_game(RoleAddress game) {
         if (arrival.from == game) left.push_back(player);
     }
     for (const auto player : left) end_arrival(game, {player, true, true});
-    // Those that are not accepted are seen to where the answer is waited for.
-    std::erase_if(forwards_, [&](const auto& entry) { return entry.second.to == game && entry.second.accepted; });
+    // Those that are not accepted are seen to where the answer is waited for; of the others the center must be told.
+    std::erase_if(forwards_, [&](const auto& entry) { return entry.second.to == game && entry.second.told; });
     heirs_.erase(game);
 }
 
@@ -471,12 +491,14 @@ void HandOver::end_stale_arrivals(runtime::Duration patience) {
 
 // --- pushes ----------------------------------------------------------------------------------------------------------
 
-bool HandOver::forward(PlayerId id, BytesView message) {
+bool HandOver::forward(PlayerId id, BytesView message, std::uint64_t returns) {
     const auto place = forwards_.find(id);
     if (place == forwards_.end() || planted(PlantedBug::queue_after_freeze)) return false;
     auto& forward = place->second;
-    if (forward.accepted) {
-        if (!bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message))
+    if (forward.accepted && returns >= returns_max) {
+        gone_.add();
+    } else if (forward.accepted) {
+        if (!bus_.send_raw(forward.to, session::relay_to_player, static_cast<std::uint64_t>(id), returns, message))
             forward.lost = true;
     } else if (forward.pushes.size() < session::Stream::messages_max) {
         forward.pushes.push_back(copy_of(message));
@@ -487,25 +509,29 @@ bool HandOver::forward(PlayerId id, BytesView message) {
 }
 
 void HandOver::push_to(PlayerId id, BytesView message) {
-    if (forward(id, message)) return;
+    if (forward(id, message, 0)) return;
     if (auto* player = players_.find(id)) {
         push_here(*player, bus_.address(), message);
-    } else if (const auto center = session::center_of(bus_, id)) {
-        bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), 0, message);
+    } else {
+        return_to_center(id, message, 0);
     }
+}
+
+void HandOver::return_to_center(PlayerId id, BytesView message, std::uint64_t returns) {
+    if (const auto center = session::center_of(bus_, id))
+        bus_.send_raw(*center, session::relay_to_player, static_cast<std::uint64_t>(id), returns, message);
 }
 
 void HandOver::deliver(const cluster::Envelope& envelope) {
     const PlayerId id{envelope.subject};
-    if (forward(id, envelope.body)) return;
+    if (forward(id, envelope.body, envelope.generation)) return;
     if (auto* player = players_.find(id)) {
         push_here(*player, envelope.from, envelope.body);
         return;
     }
     // Forwarded to here, and gone since: the center knows where the player is.
-    const auto center = session::center_of(bus_, id);
-    if (center && envelope.from.role == Role::game) {
-        bus_.send_raw(*center, session::relay_to_player, envelope.subject, 0, envelope.body);
+    if (envelope.from.role == Role::game) {
+        return_to_center(id, envelope.body, envelope.generation + 1);
     } else {
         gone_.add();
     }
@@ -524,6 +550,7 @@ void HandOver::push_here(Player& player, RoleAddress from, BytesView message) {
     }
     if (!player.is_loaded()) {
         auto& early = early_[player.id()];
+        if (early.is_returned && !player.is_online()) return return_to_center(player.id(), message, 1);
         early.lost = early.lost || early.pushes.size() >= session::Stream::messages_max;
         if (!early.lost) early.pushes.push_back(copy_of(message));
         return;

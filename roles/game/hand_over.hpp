@@ -41,6 +41,9 @@ public:
         virtual void drop(Player& player) = 0;
         virtual void drop_fenced(Player& player) = 0;
         virtual void send_frame(Player& player, BytesView frame) = 0;
+        /// Ends that connection, and repeats it until the gateway has heard it; the client resumes.
+        virtual void cut_off(PlayerId player, RoleAddress gateway, ConnectionEpoch connection,
+                             std::string_view why) = 0;
         /// To the cluster: whether players are taken, and how many are here. Soon: once for all who come in a tick.
         virtual void report() = 0;
         virtual void report_soon() = 0;
@@ -61,7 +64,7 @@ public:
     /// And the center knows: one that it sends here is placed here anew.
     [[nodiscard]] bool is_known_to_be_given(PlayerId player) const;
     /// The center has sent the player here again.
-    void came_back(PlayerId player) { forwards_.erase(player); }
+    void came_back(PlayerId player);
     /// The player is not here any more.
     void forget(PlayerId player);
     /// The client left for good: the game that takes the player over is to know it.
@@ -98,7 +101,8 @@ private:
     };
     struct Early {
         std::vector<Binary> pushes;
-        bool lost = false;  ///< there were too many
+        bool lost = false;         ///< there were too many
+        bool is_returned = false;  ///< the player is not loaded after all: more of them go back to the center
     };
     /// Another game, as a place for players.
     struct Heir {
@@ -124,11 +128,15 @@ private:
     void accepted(Forward& forward, PlayerId player);
     Task<Result<Done>> move_at_center(session::MovePlayer request);
     Task<> tell_center(session::MovePlayer request, std::uint64_t number);
+    /// The center knows; what was on its way to here is forwarded for a while.
+    void told(PlayerId player);
     void end_forwards();
 
     // --- the game that takes
     Task<Done> take(RoleAddress from, session::TakeOver request);
     void end_arrival(RoleAddress from, const session::HandedOver& note);
+    /// The player was not loaded: what has come, and then `later`, goes back to the center.
+    void return_early(Player& player, const std::vector<Binary>& later);
     /// Those whom the other game says nothing more of.
     void end_stale_arrivals(runtime::Duration patience);
     void lose_game(RoleAddress game);
@@ -136,7 +144,9 @@ private:
     // --- pushes
     void deliver(const cluster::Envelope& envelope);
     /// False: no other game has the player.
-    bool forward(PlayerId player, BytesView message);
+    bool forward(PlayerId player, BytesView message, std::uint64_t returns);
+    /// Who is not here is where the center says.
+    void return_to_center(PlayerId player, BytesView message, std::uint64_t returns);
     void push_here(Player& player, RoleAddress from, BytesView message);
     void number_push(Player& player, BytesView message);
 
