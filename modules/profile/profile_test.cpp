@@ -14,10 +14,8 @@ using namespace std::chrono_literals;
 TEST_CASE("of two players who claim one nickname at once one gets it", "[profile][STO-02]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     const auto one = anna.send(SetNickname{"phoenix"});
     const auto two = bert.send(SetNickname{"phoenix"});
     const auto first = anna.answer<SetNickname>(one);
@@ -35,10 +33,8 @@ TEST_CASE("of two players who claim one nickname at once one gets it", "[profile
 TEST_CASE("a new nickname gives the old one free", "[profile]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     for (int round = 0; round < 3; ++round) {
         anna.request(SetNickname{"phoenix"}).value();
         CHECK(bert.request(SetNickname{"phoenix"}).error().code() == Code::conflict);
@@ -53,11 +49,9 @@ TEST_CASE("a new nickname gives the old one free", "[profile]") {
 TEST_CASE("others see the public fields only, also of players who are not online", "[profile]") {
     TestCluster cluster;
     cluster.start();
-    TestClient bert{cluster};
-    bert.enter(player(2)).value();
+    TestClient bert{cluster, player(2)};
     {
-        TestClient anna{cluster};
-        anna.enter(player(1)).value();
+        TestClient anna{cluster, player(1)};
         anna.request(SetNickname{"phoenix"}).value();
         anna.request(SetMotto{"per aspera"}).value();
         anna.request(SetEmail{"anna@example.org"}).value();
@@ -75,8 +69,7 @@ TEST_CASE("others see the public fields only, also of players who are not online
 TEST_CASE("a nickname has no control characters and no blanks at its ends", "[profile][hostile][GPL-01]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    anna.enter(player(1)).value();
+    TestClient anna{cluster, player(1)};
     using namespace std::string_literals;
     for (const auto& bad : {"an\na"s, "anna\n"s, "\tanna"s, "an\0na"s, "an\x1b[31mna"s, "anna\x7f"s, "an\xc2\x85na"s,
                             "anna\xc2\x9f"s, "\xc2\x80na"s}) {
@@ -100,8 +93,7 @@ TEST_CASE("a nickname has no control characters and no blanks at its ends", "[pr
 TEST_CASE("values against the rules are refused with the rule", "[profile][hostile]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    anna.enter(player(1)).value();
+    TestClient anna{cluster, player(1)};
     for (const auto* bad : {"", "ab", " abc", "abc "}) {
         CHECK(anna.request(SetNickname{bad}).error().message() ==
               "a nickname has 3 to 60 bytes and no space at its ends");

@@ -13,10 +13,8 @@ using gs::scenarios::TestCluster;
 TEST_CASE("gold that is given is here or there, never both and never nowhere", "[trade][NEW-04]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     CHECK(anna.request(ShowBalance{}).value().gold == 100);
     CHECK(anna.request(Give{player(2), 30}).value().gold == 70);
     CHECK(bert.request(ShowBalance{}).value().gold == 130);
@@ -31,10 +29,8 @@ TEST_CASE("gold that is given is here or there, never both and never nowhere", "
 TEST_CASE("a deal is done once however often it is asked for", "[trade][NEW-04]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     CHECK(anna.request(Give{player(2), 30, "one"}).value().gold == 70);
     CHECK(anna.request(Give{player(2), 30, "one"}).value().gold == 70);
     CHECK(anna.request(Give{player(2), 80, "one"}).value().gold == 70);
@@ -48,10 +44,8 @@ TEST_CASE("a deal is done once however often it is asked for", "[trade][NEW-04]"
 TEST_CASE("two who give each other at once end with what they had, or one is told to try again", "[trade][NEW-04]") {
     TestCluster cluster;
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     const auto one = anna.send(Give{player(2), 10});
     const auto two = bert.send(Give{player(1), 10});
     const auto first = anna.answer<Give>(one);
@@ -70,10 +64,8 @@ TEST_CASE("a gift that is stored is done, whatever storage says when it is asked
                          {"game", {gs::Role::game}},
                          {"storage", {gs::Role::storage}}}};
     cluster.start();
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
     const std::string operations = "gameserver_storage_operations_total";
     const auto before = cluster.metric("storage", operations);
     const auto gift = anna.send(Give{player(2), 30});

@@ -68,6 +68,11 @@ public:
     void refuse(Code code, std::string_view reason) { refuse_hello(code, reason); }
     /// Whole frames, as they come from the game. Those that come before Entered is sent wait for it.
     void send_frames(BytesView frames);
+    void prefetch() const {
+        __builtin_prefetch(this);
+        __builtin_prefetch(&state_);
+    }
+    void prefetch_connection() const { __builtin_prefetch(connection_.get()); }
     /// A whole frame, shared with other receivers.
     void send_frame(const SharedBytes& frame);
     /// Tells the client why, and ends the connection.

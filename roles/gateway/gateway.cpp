@@ -7,105 +7,12 @@
 namespace gs::gateway {
 
 namespace {
-constexpr std::int64_t kib = 1024;
 constexpr std::uint32_t certificate_check_seconds = 5;
 constexpr std::uint32_t recent_ban_seconds = 90;  // longer than attach_deadline
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
 }  // namespace
-
-GatewaySettings::GatewaySettings(Settings settings, bool development) {
-    const auto gateway = settings.section("gateway");
-    const auto seconds = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
-        return std::chrono::seconds{gateway.integer(key, fallback, {1, 3600}, "seconds", meaning)};
-    };
-    const auto bytes = [&](std::string_view key, std::int64_t fallback, std::string_view meaning) {
-        return static_cast<std::size_t>(gateway.integer(key, fallback, {64, 64 * kib * kib}, "bytes", meaning));
-    };
-    const auto listener = read_client_listener(settings, development);
-    address = listener.address;
-    encrypted = listener.encrypted;
-    advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
-    websocket_advertise = gateway.text("websocket.advertise", "",
-                                       "the URL that login tells browsers; empty: tcp.advertise with ws://, or with "
-                                       "wss:// when there is a certificate");
-    certificate_file = gateway.text("tls.certificate_file", "",
-                                    "PEM, with its chain, for wss on the port of clients; read again when it changes; "
-                                    "empty: no TLS; inside the data directory unless absolute");
-    key_file = gateway.secret_file("tls.key_file", "", "PEM, the certificate's key");
-    if (certificate_file.empty() != key_file.empty())
-        gateway.reject("tls.certificate_file", "and tls.key_file go together: give both, or none");
-    connections_max = static_cast<std::size_t>(
-        gateway.integer("connections_max", 20'000, {1, 10'000'000}, "connections", "more are refused"));
-    unauthenticated_per_address_max =
-        static_cast<std::size_t>(gateway.integer("unauthenticated_per_address_max", 32, {1, 1'000'000}, "connections",
-                                                 "connections of one address that have not entered yet; on loopback "
-                                                 "addresses only development mode lifts this"));
-    frame_bytes_max = bytes("frame_bytes_max", 16 * kib, "the longest frame of a player");
-    frame_bytes_max_before_enter =
-        bytes("frame_bytes_max_before_enter", 4 * kib, "the longest frame before the token is verified");
-    queue_bytes_soft =
-        bytes("queue_bytes_soft", 64 * kib, "a client with more unsent than this for slow_timeout_seconds is closed");
-    queue_bytes_max = bytes("queue_bytes_max", 256 * kib, "a client with more unsent than this is closed at once");
-    hello_timeout = seconds("hello_timeout_seconds", 5, "until the first frame is there");
-    token_timeout = seconds("token_timeout_seconds", 10, "until the token is there");
-    frame_timeout = seconds("frame_timeout_seconds", 10, "for a frame that was begun");
-    slow_timeout = seconds("slow_timeout_seconds", 5, "how long a client may stay above queue_bytes_soft");
-    heartbeat = seconds("heartbeat_seconds", 15, "a silent client is asked after this, and closed after twice this");
-    messages_per_second_max =
-        static_cast<std::uint32_t>(gateway.integer("messages_per_second_max", 500, {0, 10'000'000}, "requests",
-                                                   "of one connection; more are answered limited; 0: no limit"));
-    bytes_per_second_max = static_cast<std::size_t>(
-        gateway.integer("bytes_per_second_max", 256 * kib, {0, 1024 * kib * kib}, "bytes",
-                        "of one connection; it is not read for the rest of the second then; 0: no limit"));
-    const auto balancers =
-        gateway.texts("proxies", {}, "addresses of balancers that begin each connection with a PROXY header (1 or 2)");
-    proxies.insert(balancers.begin(), balancers.end());
-    const auto token = settings.section("token");
-    public_key_file = token.text("public_key_file", "token.pub",
-                                 "the key that verifies tokens, inside the data directory unless absolute");
-    zone = token.text("zone", "default", "tokens of another zone are refused");
-    noise_key_file = gateway.secret_file("noise.key_file", "gateway.key",
-                                         "the gateway's static key, inside the data directory unless absolute");
-    noise_certificate_file =
-        gateway.text("noise.certificate_file", "gateway.cert",
-                     "the certificate for it (gameserver certify), inside the data directory unless absolute");
-    if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
-}
-
-GatewayCounters::GatewayCounters(Metrics& metrics)
-    : connections{metrics.gauge("gameserver_gateway_connections", "open client connections")},
-      playing{metrics.gauge("gameserver_gateway_players", "players who have entered through this gateway")},
-      accepted{metrics.counter("gameserver_gateway_accepted_total", "client connections accepted")},
-      messages_in{metrics.counter("gameserver_client_messages_in_total", "messages from clients")},
-      messages_out{metrics.counter("gameserver_client_messages_out_total", "messages to clients")},
-      bytes_in{metrics.counter("gameserver_client_bytes_in_total", "bytes from clients")},
-      bytes_out{metrics.counter("gameserver_client_bytes_out_total", "bytes of messages to clients")},
-#define REJECTED(reason)                                                                               \
-    metrics.counter("gameserver_client_rejected_total", "connections and messages refused, by reason", \
-                    {{"reason", reason}})
-      rejected_hello{REJECTED("hello")},
-      banned{REJECTED("banned")},
-      rejected_foreign{REJECTED("foreign_protocol")},
-      rejected_size{REJECTED("frame_too_long")},
-      rejected_malformed{REJECTED("malformed")},
-      rejected_token{REJECTED("token")},
-      rejected_command{REJECTED("command")},
-      rejected_rate{REJECTED("rate")},
-      rejected_timeout{REJECTED("timeout")},
-      rejected_full{REJECTED("full")},
-#undef REJECTED
-      slow_readers{
-          metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
-      silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
-      throttled{metrics.counter("gameserver_client_throttled_total",
-                                "times that a client was not read for the rest of a second, for bytes_per_second_max")},
-      gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
-      rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")},
-      held{metrics.histogram("gameserver_client_held_seconds",
-                             "how long clients were not read while their player went to another game role")} {
-}
 
 Gateway::Gateway(RoleContext& context)
     : loop_{context.loop},
@@ -214,7 +121,7 @@ runtime::Task<> Gateway::stop() {
     stopping_ = true;
     timers_.cancel_all();
     listener_.reset();
-    bus_.announce(false, 0, settings_.advertise, settings_.websocket_advertise);
+    bus_.announce(false, 0, settings_.advertise, {}, settings_.websocket_advertise);
     std::vector<std::uint64_t> all;
     for (const auto& [id, client] : clients_) all.push_back(id);
     std::sort(all.begin(), all.end());
@@ -228,7 +135,7 @@ void Gateway::report() {
     counters_.connections.set(static_cast<std::int64_t>(clients_.size()));
     counters_.playing.set(static_cast<std::int64_t>(players_.size()));
     const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
-    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise,
+    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise, {},
                   settings_.websocket_advertise);
 }
 
@@ -547,6 +454,18 @@ void Gateway::channel_member(const session::ChannelMember& note) {
     channels_[note.channel][note.player] = place->second;
 }
 
+/// Most of many receivers are not in the processor's cache: each is asked for a little before its turn.
+void Gateway::send_to(const HashMap<PlayerId, Client*>& members, const SharedBytes& frame) {
+    constexpr std::size_t look_ahead = 4;
+    receivers_.clear();
+    for (const auto& [player, client] : members) receivers_.push_back(client);
+    for (std::size_t index = 0; index < receivers_.size(); ++index) {
+        if (index + 2 * look_ahead < receivers_.size()) receivers_[index + 2 * look_ahead]->prefetch();
+        if (index + look_ahead < receivers_.size()) receivers_[index + look_ahead]->prefetch_connection();
+        receivers_[index]->send_frame(frame);
+    }
+}
+
 void Gateway::to_channel(const cluster::Envelope& envelope) {
     msgpack::Reader reader{envelope.body};
     const auto name = reader.text();
@@ -557,8 +476,7 @@ void Gateway::to_channel(const cluster::Envelope& envelope) {
     const auto begin = wire::begin_frame(frame);
     frame.append(envelope.body.subspan(reader.position()));
     wire::finish_frame(frame, begin);
-    const SharedBytes shared{frame};
-    for (const auto& [player, client] : members->second) client->send_frame(shared);
+    send_to(members->second, SharedBytes{frame});
 }
 
 void Gateway::to_all(BytesView message) {
@@ -566,8 +484,7 @@ void Gateway::to_all(BytesView message) {
     const auto begin = wire::begin_frame(frame);
     frame.append(message);
     wire::finish_frame(frame, begin);
-    const SharedBytes shared{frame};
-    for (const auto& [player, client] : players_) client->send_frame(shared);
+    send_to(players_, SharedBytes{frame});
 }
 
 void Gateway::on_instance(const cluster::Instance& instance, bool up) {

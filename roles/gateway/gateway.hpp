@@ -11,35 +11,9 @@
 #include "api/session.hpp"
 #include "roles/gateway/certificate.hpp"
 #include "roles/gateway/client.hpp"
+#include "roles/gateway/settings.hpp"
 
 namespace gs::gateway {
-
-struct GatewaySettings {
-    explicit GatewaySettings(Settings settings, bool development);
-    std::string address, advertise, websocket_advertise, certificate_file, key_file;
-    std::size_t connections_max, unauthenticated_per_address_max;
-    std::size_t frame_bytes_max, frame_bytes_max_before_enter;
-    std::size_t queue_bytes_soft, queue_bytes_max;
-    std::chrono::seconds hello_timeout, token_timeout, frame_timeout, slow_timeout, heartbeat;
-    std::uint32_t messages_per_second_max;
-    std::size_t bytes_per_second_max;
-    std::set<std::string> proxies;
-    std::string public_key_file, zone;
-    bool encrypted;
-    std::string noise_key_file, noise_certificate_file;
-};
-
-/// What a gateway counts; rejected messages and connections by reason.
-struct GatewayCounters {
-    explicit GatewayCounters(Metrics& metrics);
-    Gauge &connections, &playing;
-    Counter &accepted, &messages_in, &messages_out, &bytes_in, &bytes_out;
-    Counter &rejected_hello, &banned, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token,
-        &rejected_command;
-    Counter &rejected_rate, &rejected_timeout, &rejected_full;
-    Counter &slow_readers, &silent, &gone, &throttled;
-    Histogram &rtt, &held;
-};
 
 class Gateway final : public Actor {
 public:
@@ -91,6 +65,7 @@ private:
     void channel_member(const session::ChannelMember& note);
     void to_channel(const cluster::Envelope& envelope);
     void to_all(BytesView message);
+    void send_to(const HashMap<PlayerId, Client*>& members, const SharedBytes& frame);
     void on_instance(const cluster::Instance& instance, bool up);
     session::HeldPlayers held_players() const;
     void tick();
@@ -112,6 +87,7 @@ private:
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;
+    std::vector<Client*> receivers_;  // of the broadcast that is sent just now
     std::map<std::string, HashMap<PlayerId, Client*>, std::less<>> channels_;
     std::map<std::string, std::size_t> unauthenticated_;  // by address
     std::size_t unauthenticated_total_ = 0;

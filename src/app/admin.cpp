@@ -2,6 +2,7 @@
 
 #include "api/json.hpp"
 #include "app/moderate.hpp"
+#include "app/order.hpp"
 #include "transport/transport.hpp"
 
 namespace gs::app {
@@ -43,11 +44,13 @@ Result<void> Admin::start(const std::string& address) {
         exchange->reply(why_not.empty() ? text(200, "ready\n") : text(503, why_not + "\n"));
     });
     server_->route("POST", "/v1/drain", on_home, [this](std::shared_ptr<http::HttpExchange> exchange) {
-        // A page in a browser cannot send this without being asked first.
-        if (!exchange->request().header("Content-Type").starts_with("application/json")) {
-            throw Error{Code::invalid, "send JSON, with Content-Type: application/json"};
+        auto request = order_of<DrainRequest>(exchange->request());
+        if (request.node.empty() || !request.on) {
+            throw Error{Code::invalid,
+                        "\"{}\" is missing; write {{\"node\":NAME,\"on\":true}} to drain a node, and false to "
+                        "let it take players again",
+                        request.node.empty() ? "node" : "on"};
         }
-        auto request = from_json<DrainRequest>(exchange->request().body).value();
         tasks_.spawn(drain(std::move(exchange), std::move(request)), "drain");
     });
     add_moderation_routes(*server_, node_, on_home, tasks_);
@@ -77,7 +80,7 @@ runtime::Task<> Admin::drain(std::shared_ptr<http::HttpExchange> exchange, Drain
         co_return;
     }
     session::Drain order;
-    order.on = request.on;
+    order.on = *request.on;
     order.only_ask = request.only_ask;
     auto state = co_await node_.operators_bus().call(*game, order);
     if (!state) {

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <iostream>
 
-#include "api/json.hpp"
+#include "app/order.hpp"
 #include "session/moderation.hpp"
 
 namespace gs::app {
@@ -28,14 +28,6 @@ runtime::Task<> pass_on(Node& node, Exchange exchange, Call call) {
     http::HttpResponse response;
     response.body = to_json(*answer);
     exchange->reply(std::move(response));
-}
-
-template <class Body>
-Body body_of(const Exchange& exchange) {
-    // A page in a browser cannot send this without being asked first.
-    if (!exchange->request().header("Content-Type").starts_with("application/json"))
-        throw Error{Code::invalid, "send JSON, with Content-Type: application/json"};
-    return from_json<Body>(exchange->request().body, Strictness::strict).value();
 }
 
 PlayerId player_of(const std::string& text) {
@@ -87,14 +79,14 @@ int run(Work work) {
 
 void add_moderation_routes(http::HttpServer& server, Node& node, const http::Executor& home, runtime::Tasks& tasks) {
     server.route("POST", "/v1/kick", home, [&node, &tasks](Exchange exchange) {
-        auto request = body_of<KickRequest>(exchange);
+        auto request = order_of<KickRequest>(exchange->request());
         session::KickPlayer order;
         order.player = player_of(request.player);
         order.reason = std::move(request.reason);
         tasks.spawn(pass_on(node, std::move(exchange), std::move(order)), "kick");
     });
     server.route("POST", "/v1/ban", home, [&node, &tasks](Exchange exchange) {
-        auto request = body_of<BanRequest>(exchange);
+        auto request = order_of<BanRequest>(exchange->request());
         session::PutBan order;
         order.ban.whom = std::move(request.whom);
         order.ban.reason = std::move(request.reason);
@@ -106,7 +98,7 @@ void add_moderation_routes(http::HttpServer& server, Node& node, const http::Exe
     });
     server.route("POST", "/v1/unban", home, [&node, &tasks](Exchange exchange) {
         session::LiftBan order;
-        order.whom = body_of<UnbanRequest>(exchange).whom;
+        order.whom = order_of<UnbanRequest>(exchange->request()).whom;
         tasks.spawn(pass_on(node, std::move(exchange), std::move(order)), "unban");
     });
     server.route("GET", "/v1/bans", home, [&node, &tasks](Exchange exchange) {

@@ -1,7 +1,10 @@
 #include "app/operate.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <thread>
+
+#include <fmt/ranges.h>
 
 #include "api/json.hpp"
 #include "app/admin.hpp"
@@ -12,7 +15,9 @@ namespace gs::app {
 namespace {
 
 constexpr auto ask_again = std::chrono::milliseconds{200};
+constexpr std::string_view not_here = "there is nothing at /v1/";  // what any HTTP endpoint of ours answers
 constexpr auto tell_every = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds answer_least{500}, answer_most{10'000};  // of one request
 
 /// What http::json_error writes.
 struct Refusal {
@@ -33,6 +38,16 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     }
     auto named = config;
     named.overrides.node = options.node;
+    auto tree = load_config(config.sources);
+    if (tree) {
+        const auto names =
+            tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
+        if (std::find(names.begin(), names.end(), options.node) == names.end()) {
+            return Error{
+                Code::invalid, "there is no node \"{}\" in {}; {}", options.node, config.sources.file->string(),
+                names.empty() ? "it describes no cluster" : fmt::format("there are: {}", fmt::join(names, ", "))};
+        }
+    }
     const auto checked = load_checked(named);
     if (!checked) {
         return Error{Code::invalid, "node {} in {}: {}", options.node, config.sources.file->string(),
@@ -45,28 +60,39 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     return checked->node.admin_address;
 }
 
+Error no_admin_endpoint(const std::string& address) {
+    return {Code::unavailable,
+            "{} answers, but is not the admin endpoint of a node; give the address that its node has as `admin` in the "
+            "cluster file, or as admin.address",
+            address};
+}
+
 Result<std::string> fetch(http::HttpClient& client, const std::string& address, const std::string& method,
-                          const std::string& path, const std::string& body) {
+                          const std::string& path, const std::string& body, std::chrono::milliseconds patience) {
     http::HttpFetch fetch;
+    fetch.timeout = std::clamp(patience, answer_least, answer_most);
     fetch.method = method;
     fetch.url = fmt::format("http://{}{}", address, path);
     if (!body.empty()) fetch.headers = {{"Content-Type", "application/json"}};
     fetch.body = body;
     const auto response = client.fetch(fetch);
     if (!response) {
-        return Error{Code::unavailable, "the admin endpoint {} does not answer: {}", address,
-                     response.error().message()};
+        return Error{Code::unavailable, "no admin endpoint answers at {}: {}", address, response.error().message()};
     }
     if (response->status == 200) return response->body;
+    if (response->body.find(not_here) != std::string::npos) return no_admin_endpoint(address);
     const auto told = from_json<RefusalAnswer>(response->body);
     if (told) return Error::verbatim(Code::unavailable, std::string{told->error.message});
     return Error{Code::unavailable, "{} answered {}: {}", address, response->status, response->body};
 }
 
-Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request) {
-    const auto answer = fetch(client, address, "POST", "/v1/drain", to_json(request));
+Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request,
+                              std::chrono::milliseconds patience) {
+    const auto answer = fetch(client, address, "POST", "/v1/drain", to_json(request), patience);
     if (!answer) return answer.error();
-    return from_json<session::Draining>(*answer);
+    auto state = from_json<session::Draining>(*answer);
+    if (!state) return no_admin_endpoint(address);
+    return state;
 }
 
 std::string players(std::uint64_t count) { return fmt::format("{} player{}", count, count == 1 ? "" : "s"); }
@@ -88,7 +114,7 @@ Result<std::string> ask_cluster(const RunOptions& config, const AdminOptions& op
     }
     if (!address) return address.error();
     http::HttpClient client;
-    return fetch(client, *address, method, path, body);
+    return fetch(client, *address, method, path, body, answer_most);
 }
 
 int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
@@ -97,12 +123,15 @@ int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
     if (!address) return complain(address.error());
     http::HttpClient client;
     DrainRequest request{options.node, on, true};
-    const auto before = ask(client, *address, request);
+    const auto began = Clock::now();
+    const auto left = [&] {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(options.patience - (Clock::now() - began));
+    };
+    const auto before = ask(client, *address, request, left());
     if (!before) return complain(before.error());
     request.only_ask = false;
-    const auto began = Clock::now();
     auto told = began;
-    auto state = ask(client, *address, request);
+    auto state = ask(client, *address, request, left());
     if (!state) return complain(state.error());
     if (!on) {
         std::cout << fmt::format("{} takes players ({} there)\n", options.node, players(state->players));
@@ -122,7 +151,7 @@ int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
             std::cout << fmt::format("{} to go\n", players(state->players)) << std::flush;
         }
         std::this_thread::sleep_for(ask_again);
-        state = ask(client, *address, request);
+        state = ask(client, *address, request, left());
         if (!state) return complain(state.error());
         if (!state->on) {
             return complain(

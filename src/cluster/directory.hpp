@@ -11,10 +11,11 @@ namespace gs::cluster {
 struct Announcement {
     Role role{};
     bool ready = false;
-    std::uint32_t load = 0;  ///< players, or what the role counts; only compared with others of its role
-    std::string endpoint;    ///< where clients reach it, if they do
-    std::string websocket;   ///< the URL for browsers, if there is one
-    FIELDS(role, ready, load, endpoint, websocket)
+    std::uint32_t load = 0;   ///< players, or what the role counts; only compared with others of its role
+    std::string endpoint;     ///< where clients reach it, if they do
+    std::string why{};        ///< it is not ready, for operators; empty: it has not come up yet
+    std::string websocket{};  ///< the URL for browsers, if there is one
+    FIELDS(role, ready, load, endpoint, why, websocket)
 };
 
 struct Instance {

@@ -4,6 +4,10 @@
 
 namespace gs::runtime {
 
+namespace {
+constexpr std::size_t look_ahead = 4;
+}
+
 void Loop::forget(EndOfTurn& hook) {
     if (!hook.wanted_) return;
     hook.wanted_ = false;
@@ -53,6 +57,8 @@ void Loop::run_hooks() {
             continue;
         }
         if (next_send_ == sends_.size() || sent == sends_per_turn_max) break;
+        // Of a broadcast to many, most are not in the processor's cache any more.
+        if (next_send_ + look_ahead < sends_.size()) __builtin_prefetch(sends_[next_send_ + look_ahead]);
         auto* hook = sends_[next_send_++];
         if (hook == nullptr) continue;
         hook->wanted_ = false;

@@ -17,8 +17,10 @@ namespace gs::session {
 inline constexpr Command relay_from_client = 100;  ///< gateway -> game
 inline constexpr Command relay_to_client = 101;    ///< game -> gateway
 inline constexpr Command relay_to_all = 102;       ///< game -> gateways: every client; one message without its prefix
-inline constexpr Command relay_to_player = 103;    ///< game -> center -> the game of that player (subject); one message
-inline constexpr Command relay_to_channel = 104;   ///< center -> gateways: msgpack text (channel), then the message
+/// Game -> center -> the game of that player (subject); one message. Generation: how often a game has sent it back to
+/// the center.
+inline constexpr Command relay_to_player = 103;
+inline constexpr Command relay_to_channel = 104;  ///< center -> gateways: msgpack text (channel), then the message
 
 // --- attach and detach -----------------------------------------------------------------------------------------------
 /// Gateway to center: this player's client is here now, with a good token or with the proof of its session. Checks the
@@ -147,7 +149,7 @@ struct TakeOver {
 struct HandedOver {
     PlayerId player{};
     bool done = false;  ///< not done: forget the player
-    bool lost = false;  ///< pushes were lost on the way: the client is to hear of a gap
+    bool lost = false;  ///< pushes were lost on the way, here or there: the client is to hear of a gap
     FIELDS(player, done, lost)
 };
 /// Game to center: another game holds this player of mine, whatever connection it has by now. Errors: fenced: the

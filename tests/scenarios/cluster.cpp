@@ -173,6 +173,10 @@ TestClient::TestClient(TestCluster& cluster, const std::string& gateway, Over ov
     connection_->start(*this);
 }
 
+TestClient::TestClient(TestCluster& cluster, PlayerId who, const std::string& gateway) : TestClient{cluster, gateway} {
+    enter(who).value();
+}
+
 TestClient::~TestClient() { disconnect(); }
 
 void TestClient::disconnect() {

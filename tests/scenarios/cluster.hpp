@@ -133,6 +133,8 @@ public:
     enum class Over : std::uint8_t { tcp, websocket };
     /// Connects; an empty name means the first gateway.
     explicit TestClient(TestCluster& cluster, const std::string& gateway = {}, Over over = Over::tcp);
+    /// And enters as that player.
+    TestClient(TestCluster& cluster, PlayerId who, const std::string& gateway = {});
     ~TestClient();
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;

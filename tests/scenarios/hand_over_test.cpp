@@ -1,74 +1,11 @@
 // A game is drained: its players go to another one while their clients play on, over the same connections.
-#include <catch2/catch.hpp>
-
 #include "modules/chat/messages.hpp"
-#include "tests/scenarios/cluster.hpp"
-#include "tests/scenarios/guest_book.hpp"
-#include "tests/scenarios/trial_module.hpp"
+#include "tests/scenarios/hand_over_world.hpp"
 
 using namespace gs;
 using namespace gs::scenarios;
 using wire::SessionState;
-
-namespace {
-
-std::vector<NodePlan> usual_nodes() {
-    return {{"center", {Role::center, Role::login, Role::storage}},
-            {"gate-1", {Role::gateway}},
-            {"gate-2", {Role::gateway}},
-            {"game-1", {Role::game}},
-            {"game-2", {Role::game}}};
-}
-
-struct World : TestCluster {
-    explicit World(std::int64_t players_max = 100, std::int64_t resume_seconds = 60,
-                   std::vector<NodePlan> nodes = usual_nodes())
-        : TestCluster{std::move(nodes)} {
-        add_module(trial_module);
-        add_module(guest_book_module);
-        set("game.resume_seconds", resume_seconds);
-        set("game.players_max", players_max);
-        start();
-    }
-    [[nodiscard]] std::string game_of(PlayerId who) {
-        session::Locate request;
-        request.player = who;
-        const auto game = call(Role::center, request).value().game;
-        return game.node == node("game-1").home_bus().group().self ? "game-1" : "game-2";
-    }
-    [[nodiscard]] std::string other(const std::string& game) { return game == "game-1" ? "game-2" : "game-1"; }
-    Result<session::Draining> drain(const std::string& game, bool on = true) {
-        return call_at(game, Role::game, session::Drain{on, false});
-    }
-    /// Goes on until the leave hooks of that many players have run: their players are about to go.
-    [[nodiscard]] bool run_until_left(std::uint64_t count) {
-        const auto before = guests_left;
-        return run_until([&] { return guests_left >= before + count; });
-    }
-    /// One thing that happens, whatever it is.
-    void step() {
-        bool done = false;
-        static_cast<void>(run_until([&] { return std::exchange(done, true); }, 1s));
-    }
-    [[nodiscard]] cluster::RoleBus speak_as(const std::string& name, Role role) {
-        return {node(name).home_bus(), role};
-    }
-    [[nodiscard]] RoleAddress address(const std::string& name, Role role) {
-        return {node(name).home_bus().group().self, role};
-    }
-    [[nodiscard]] bool drains(const std::string& game) {
-        return drain(game).has_value() && run_until([&] { return metric(game, "gameserver_game_players") == 0; });
-    }
-};
-
-using Texts = std::vector<std::string>;
-Texts texts(TestClient& client) {
-    Texts found;
-    for (const auto& told : client.pushes<Told>()) found.push_back(told.text);
-    return found;
-}
-
-}  // namespace
+using World = HandOverWorld;
 
 TEST_CASE("a drained game gives its players away, and they play on over the same connection",
           "[sessions][CEN-05][GAM-03]") {
@@ -116,8 +53,7 @@ TEST_CASE("a drained game gives its players away, and they play on over the same
 TEST_CASE("requests that are on their way while a player moves are each done once and in order",
           "[sessions][CEN-05][SES-01]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     std::vector<std::uint64_t> sent;
     const auto send_some = [&] {
         for (int count = 0; count < 7; ++count) sent.push_back(anna.send(Deposit{1, false}));
@@ -140,50 +76,10 @@ TEST_CASE("requests that are on their way while a player moves are each done onc
     CHECK(world.stored(player(1), "wallet") == fmt::format(R"({{"gold":{}}})", gold));
 }
 
-TEST_CASE("pushes to a player who moves all come, in the order of each who sends them", "[sessions][CEN-05][SES-01]") {
-    World world;
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-2"};
-    TestClient carl{world, "gate-2"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
-    carl.enter(player(3)).value();
-    CHECK(world.game_of(player(2)) != world.game_of(player(3)));  // one with anna, one elsewhere
-    int next = 0;
-    const auto tell = [&] {
-        ++next;
-        bert.send(TellPlayers{{player(1)}, fmt::format("b{:03}", next)});
-        carl.send(TellPlayers{{player(1)}, fmt::format("c{:03}", next)});
-    };
-    for (int round = 0; round < 6; ++round) {
-        const auto from = world.game_of(player(1));
-        tell();
-        REQUIRE(world.drain(from).has_value());
-        for (int count = 0; count < 20; ++count) {
-            tell();
-            world.advance(100us);
-        }
-        REQUIRE(world.drains(from));
-        REQUIRE(world.drain(from, false).has_value());
-        world.advance(2s);
-    }
-    world.advance(1s);
-    Texts of_bert, of_carl, expected_bert, expected_carl;
-    for (const auto& text : texts(anna)) (text.front() == 'b' ? of_bert : of_carl).push_back(text);
-    for (int number = 1; number <= next; ++number) {
-        expected_bert.push_back(fmt::format("b{:03}", number));
-        expected_carl.push_back(fmt::format("c{:03}", number));
-    }
-    CHECK(of_bert == expected_bert);
-    CHECK(of_carl == expected_carl);
-}
-
 TEST_CASE("a player whose client is away moves as well, and the client finds it there", "[sessions][CEN-05]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     anna.request(Deposit{5, false}).value();
     anna.disconnect();
     world.advance(1s);
@@ -201,12 +97,12 @@ TEST_CASE("a drained game takes nobody until it is told to", "[sessions][CEN-05]
     World world;
     REQUIRE(world.drain("game-1").value().on);
     world.advance(2s);
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     CHECK(world.game_of(player(1)) == "game-2");
     CHECK(world.game_of(player(2)) == "game-2");
+    CHECK(world.node("game-1").not_ready_because() ==
+          "role game is drained: its players go to other nodes, and it takes none");
     const auto last_one = world.drain("game-2");
     REQUIRE_FALSE(last_one.has_value());
     CHECK(last_one.error().code() == Code::unavailable);
@@ -219,10 +115,8 @@ TEST_CASE("a drained game takes nobody until it is told to", "[sessions][CEN-05]
 
 TEST_CASE("players whom no other game takes stay where they are and play on", "[sessions][CEN-05]") {
     World world{1};
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     const auto from = world.game_of(player(1));
     REQUIRE(world.drain(from).has_value());
     for (int count = 0; count < 50; ++count) {
@@ -238,8 +132,7 @@ TEST_CASE("players whom no other game takes stay where they are and play on", "[
 
 TEST_CASE("a client whose game is lost while it moves resumes its session", "[sessions][CEN-05][SES-03]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     anna.request(Deposit{5, false}).value();
     const auto from = world.game_of(player(1));
     const bool kills_heir = GENERATE(false, true);
@@ -259,122 +152,9 @@ TEST_CASE("a client whose game is lost while it moves resumes its session", "[se
     }
 }
 
-TEST_CASE("when the game that gives a player is killed at any step, every push comes or the client is told of a gap",
-          "[sessions][CEN-05][SES-03]") {
-    bool is_over = false;
-    int silent = 0, gaps = 0;
-    for (int steps = 0; !is_over; ++steps) {
-        CAPTURE(steps);
-        World world;
-        TestClient anna{world, "gate-1"};
-        TestClient bert{world, "gate-2"};
-        anna.enter(player(1)).value();
-        bert.enter(player(2)).value();
-        const auto from = world.game_of(player(1));
-        REQUIRE(world.game_of(player(2)) == world.other(from));
-        REQUIRE(world.drain(from).has_value());
-        REQUIRE(world.run_until_left(1));
-        Texts expected;
-        for (int step = 0; step < steps; ++step) {
-            expected.push_back(fmt::format("{:04}", step));
-            bert.send(TellPlayers{{player(1)}, expected.back()});
-            world.step();
-        }
-        is_over = world.metric(from, "gameserver_game_players") == 0;
-        world.kill(from);
-        world.advance(20s);
-        auto heard = texts(anna);
-        bool has_gap = false;
-        TestClient again{world, "gate-2"};
-        if (!anna.is_open()) {
-            has_gap = again.resume(anna).value().state == SessionState::gap;
-            world.advance(1s);
-            for (auto& text : texts(again)) heard.push_back(std::move(text));
-        }
-        has_gap ? ++gaps : ++silent;
-        if (!has_gap) REQUIRE(heard == expected);
-        REQUIRE(std::is_sorted(heard.begin(), heard.end()));
-    }
-    CHECK(silent > 0);
-    CHECK(gaps > 0);
-}
-
-TEST_CASE("pushes to a player whom the other game refuses all come, in order", "[sessions][CEN-05][SES-01]") {
-    World world{1};
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-2"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
-    const auto from = world.game_of(player(1));
-    REQUIRE(world.game_of(player(2)) == world.other(from));
-    int next = 0;
-    Texts expected;
-    const auto tell = [&] {
-        expected.push_back(fmt::format("{:04}", ++next));
-        bert.send(TellPlayers{{player(1)}, expected.back()});
-    };
-    Texts heard;
-    for (int round = 0; round < 6; ++round) {
-        REQUIRE(world.drain(from).has_value());
-        REQUIRE(world.run_until_left(1));
-        for (int count = 0; count < 60; ++count) {
-            tell();
-            world.step();
-        }
-        REQUIRE(world.drain(from, false).has_value());
-        world.advance(1500ms);  // until the other game is asked again
-        for (auto& text : texts(anna)) heard.push_back(std::move(text));
-    }
-    CHECK(heard == expected);
-    CHECK(world.game_of(player(1)) == from);
-    CHECK(anna.is_open());
-}
-
-TEST_CASE("pushes wait until the other game has answered, up to a bound", "[sessions][CEN-05][SES-01]") {
-    World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
-    const auto from = world.game_of(player(1)), to = world.other(from);
-    auto& slow = dynamic_cast<runtime::VirtualLoop&>(world.node(to).home_bus().loop());
-    slow.set_paused(true);
-    REQUIRE(world.drain(from).has_value());
-    REQUIRE(world.run_until_left(1));
-    world.advance(100ms);  // asked, and not answered
-    auto bus = world.speak_as("center", Role::center);
-    const auto push = [&](int count) {
-        Texts texts;
-        for (int number = 0; number < count; ++number) {
-            texts.push_back(fmt::format("{:04}", number));
-            Buffer message;
-            wire::write_header(message, {wire::Kind::push, false, command_of<Told>});
-            message.append(msgpack::encode(Told{texts.back()}));
-            bus.send_raw(world.address(from, Role::game), session::relay_to_player, 1, 0, message);
-        }
-        world.advance(1s);
-        slow.set_paused(false);
-        REQUIRE(world.run_until([&] { return world.metric(from, "gameserver_game_players") == 0; }));
-        world.advance(100ms);
-        return texts;
-    };
-    SECTION("all of a few come") {
-        const auto expected = push(100);
-        CHECK(texts(anna) == expected);
-        CHECK(anna.is_open());
-    }
-    SECTION("of too many the client is told") {
-        push(static_cast<int>(session::Stream::messages_max) + 1);
-        REQUIRE(anna.wait_closed(1s));
-        TestClient again{world, "gate-2"};
-        CHECK(again.resume(anna).value().state == SessionState::gap);
-        CHECK(again.request(Deposit{1, false}).value().gold == 1);
-    }
-    CHECK(world.game_of(player(1)) == to);
-}
-
 TEST_CASE("a game that is asked too late to take a player over does not take it", "[sessions][CEN-05][GAM-05]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     anna.request(Deposit{5, false}).value();
     const auto from = world.game_of(player(1)), to = world.other(from);
     // As it was when the game that gives asked; it has given up since and goes on.
@@ -409,8 +189,7 @@ TEST_CASE("a player is taken over by one order at a time, and the next one ends"
     CHECK(second.peek()->error().code() == Code::conflict);
     bus.send(to, session::HandedOver{player(1), true, false});
     const auto began = world.time().now();
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     CHECK(anna.request(Deposit{1, false}).value().gold == 1);
     CHECK(world.time().now() - began < 1s);
 
@@ -422,15 +201,13 @@ TEST_CASE("a player is taken over by one order at a time, and the next one ends"
     REQUIRE_FALSE(third.has_value());
     CHECK(third.error().code() == Code::fenced);  // it is the owner already
     const auto again = world.time().now();
-    TestClient back{world, "gate-1"};
-    back.enter(player(1)).value();
+    TestClient back{world, player(1), "gate-1"};
     CHECK(world.time().now() - again < 1s);
 }
 
 TEST_CASE("a client whose request takes long is not disturbed while its game is drained", "[sessions][CEN-05]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     const auto from = world.game_of(player(1));
     std::uint64_t slow = 0;
     SECTION("it runs already") {
@@ -456,10 +233,8 @@ TEST_CASE("a client whose request takes long is not disturbed while its game is 
 
 TEST_CASE("a game that refuses players is not asked again at once", "[sessions][CEN-05]") {
     World world{1};
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     const auto from = world.game_of(player(1));
     REQUIRE(world.drain(from).has_value());
     const auto before = guests_left;
@@ -472,10 +247,8 @@ TEST_CASE("a game that refuses players is not asked again at once", "[sessions][
 TEST_CASE("what the enter hooks of a player who stays have changed is durable before the client goes on",
           "[sessions][CEN-05][GAM-05]") {
     World world{1};
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     const auto from = world.game_of(player(1));
     CHECK(anna.request(CountVisits{}).value().entered == 1);
     REQUIRE(world.drain(from).has_value());
@@ -499,10 +272,8 @@ TEST_CASE("the center hears in the end that a player has moved", "[sessions][CEN
         request.player = who;
         return world.call(Role::center, request).value().game == world.address(game, Role::game);
     };
-    TestClient anna{world};
-    TestClient bert{world};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1)};
+    TestClient bert{world, player(2)};
     const auto who = is_on(player(1), "b-game") ? player(1) : player(2);
     auto& client = who == player(1) ? anna : bert;
     auto& other = who == player(1) ? bert : anna;
@@ -525,8 +296,7 @@ TEST_CASE("a client that is gone for good while its player moves is gone from bo
     for (int steps = 0; steps < 40; ++steps) {
         CAPTURE(steps);
         World world{100, 0};  // whoever loses the connection is gone
-        TestClient anna{world, "gate-1"};
-        anna.enter(player(1)).value();
+        TestClient anna{world, player(1), "gate-1"};
         anna.request(WriteNotes{"", "kept", ""}).value();
         const auto from = world.game_of(player(1));
         REQUIRE(world.drain(from).has_value());
@@ -538,8 +308,7 @@ TEST_CASE("a client that is gone for good while its player moves is gone from bo
               0);
         TestClient again{world, "gate-2"};
         CHECK_FALSE(again.resume(anna).has_value());
-        TestClient anew{world, "gate-2"};
-        anew.enter(player(1)).value();
+        TestClient anew{world, player(1), "gate-2"};
         CHECK(anew.request(ReadNotes{}).value().periodic == "kept");
     }
 }

@@ -74,8 +74,7 @@ TEST_CASE("a client that comes back has every reply and every push, once and in 
 
 TEST_CASE("a request whose reply was lost is answered and not run again", "[sessions][SES-01][SES-03][MSG-14]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     const auto id = anna.send(Deposit{5, false});
     // The gateway is lost with the reply on its way.
     REQUIRE(world.run_until([&] { return world.stored(player(1), "wallet") == R"({"gold":5})"; }));
@@ -99,8 +98,7 @@ TEST_CASE("a request whose reply was lost is answered and not run again", "[sess
 
 TEST_CASE("a request that was not received before the loss is run when it comes again", "[sessions][SES-01]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     CHECK(anna.request(Deposit{5, false}).value().gold == 5);
     anna.disconnect();
     world.advance(1s);
@@ -113,8 +111,7 @@ TEST_CASE("a request that was not received before the loss is run when it comes 
 TEST_CASE("a killed game gives its sessions to another one: nothing confirmed is lost or done twice",
           "[sessions][SES-03]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     CHECK(anna.request(Deposit{5, false}).value().gold == 5);
     const auto lost = anna.send(Deposit{3, false});
     REQUIRE(world.run_until([&] { return world.stored(player(1), "wallet") == R"({"gold":8})"; }));
@@ -139,9 +136,8 @@ TEST_CASE("a killed game gives its sessions to another one: nothing confirmed is
 
 TEST_CASE("a game that stops hands its sessions over whole", "[sessions][CEN-05]") {
     World world;
-    TestClient anna{world, "gate-1"};
+    TestClient anna{world, player(1), "gate-1"};
     TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
     const auto game = world.game_of(player(1));
     anna.request(chat::Join{"lobby"}).value();
     anna.disconnect();
@@ -163,10 +159,8 @@ TEST_CASE("a game that stops hands its sessions over whole", "[sessions][CEN-05]
 
 TEST_CASE("a client that missed more than is kept is told so, and gets all its replies", "[sessions][SES-02]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-1"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-1"};
     anna.disconnect();
     world.advance(100ms);
     for (std::size_t count = 0; count <= session::Stream::messages_max; ++count)
@@ -182,8 +176,7 @@ TEST_CASE("a client that missed more than is kept is told so, and gets all its r
 TEST_CASE("whoever cannot prove the session changes nothing: bad_resume_changes_nothing",
           "[sessions][SES-07][NEW-02]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     const auto refused = [&](const std::function<void(wire::Enter&)>& change) {
         TestClient thief{world, "gate-2"};
         const auto entered = thief.resume(anna, change);
@@ -215,10 +208,8 @@ TEST_CASE("whoever cannot prove the session changes nothing: bad_resume_changes_
 
 TEST_CASE("a session that a newer login replaced cannot be resumed", "[sessions][SES-07][CEN-01]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
-    TestClient newer{world, "gate-2"};
-    newer.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient newer{world, player(1), "gate-2"};
     REQUIRE(anna.wait_closed());
     TestClient again{world, "gate-1"};
     const auto back = again.resume(anna);
@@ -229,10 +220,8 @@ TEST_CASE("a session that a newer login replaced cannot be resumed", "[sessions]
 
 TEST_CASE("nothing waits at the old connection: takeover_forwards_not_queues", "[sessions][SES-02][SES-07][MSG-14]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    TestClient bert{world, "gate-2"};
-    anna.enter(player(1)).value();
-    bert.enter(player(2)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient bert{world, player(2), "gate-2"};
     const auto slow = anna.send(Wait{300});
     const auto behind = anna.send(Deposit{5, false});  // waits for its turn
     world.advance(50ms);
@@ -251,8 +240,7 @@ TEST_CASE("nothing waits at the old connection: takeover_forwards_not_queues", "
 
 TEST_CASE("who takes over its own session ends the old connection only", "[sessions][SES-07]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     TestClient again{world, "gate-2"};
     CHECK(again.resume(anna).value().state == SessionState::resumed);
     CHECK(anna.wait_closed());
@@ -261,8 +249,7 @@ TEST_CASE("who takes over its own session ends the old connection only", "[sessi
 
 TEST_CASE("a player stays for the time in which the client may come back, and leaves then", "[sessions][SES-02]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     anna.request(WriteNotes{"", "", "goodbye"}).value();
     const auto game = world.game_of(player(1));
     anna.disconnect();
@@ -276,15 +263,13 @@ TEST_CASE("a player stays for the time in which the client may come back, and le
 
     TestClient late{world, "gate-2"};
     CHECK(late.resume(anna).error().code() == Code::not_found);
-    TestClient fresh{world, "gate-2"};
-    fresh.enter(player(1)).value();
+    TestClient fresh{world, player(1), "gate-2"};
     CHECK(fresh.request(ReadNotes{}).value().leave == "goodbye");
 }
 
 TEST_CASE("a client that says so leaves at once", "[sessions][SES-02]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     anna.request(WriteNotes{"", "", "goodbye"}).value();
     anna.leave();
     REQUIRE(anna.wait_closed());
@@ -297,8 +282,7 @@ TEST_CASE("a client that says so leaves at once", "[sessions][SES-02]") {
 
 TEST_CASE("what a client claims beyond reason is refused", "[sessions][SES-07]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     TestClient wild{world, "gate-2"};
     CHECK(wild.resume(anna, [](wire::Enter& enter) { enter.received = ~0ULL - 2; }).error().code() == Code::invalid);
     TestClient wilder{world, "gate-2"};
@@ -313,10 +297,8 @@ TEST_CASE("a center that begins anew knows whose session is whose", "[sessions][
                  {"gate-1", {Role::gateway}},
                  {"gate-2", {Role::gateway}},
                  {"game-1", {Role::game}}}};
-    TestClient anna{world, "gate-1"};
-    TestClient older{world, "gate-2"};
-    older.enter(player(1)).value();
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
+    TestClient older{world, player(1), "gate-2"};
     world.kill("center");
     CHECK(anna.request(echo::Echo{"meanwhile"}).value().text == "meanwhile");
     world.start();
@@ -331,8 +313,7 @@ TEST_CASE("a center that begins anew knows whose session is whose", "[sessions][
 
 TEST_CASE("a request that leaves a hole ends the connection, not the session", "[sessions][SES-01]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     anna.request(echo::Echo{"one"}).value();
     TestClient wrong{world, "gate-1"};
     wrong.resume(anna).value();
@@ -345,8 +326,7 @@ TEST_CASE("a request that leaves a hole ends the connection, not the session", "
 
 TEST_CASE("what a gateway refuses has its place in the session as well", "[sessions][SES-01]") {
     World world;
-    TestClient anna{world, "gate-1"};
-    anna.enter(player(1)).value();
+    TestClient anna{world, player(1), "gate-1"};
     CHECK(anna.refused(7, {}).code() == Code::unknown_command);
     CHECK(anna.refused(60'000, {}).code() == Code::unknown_command);
     CHECK(anna.number() == 2);
@@ -364,10 +344,8 @@ TEST_CASE("what a full link refuses to a role on another loop costs the connecti
         world.set("gateway.messages_per_second_max", std::int64_t{0});
         world.set("game.resume_seconds", std::int64_t{60});
         world.start();
-        TestClient flood{world, "front"};
-        TestClient bert{world, "front"};
-        flood.enter(player(1)).value();
-        bert.enter(player(2)).value();
+        TestClient flood{world, player(1), "front"};
+        TestClient bert{world, player(2), "front"};
         for (int count = 0; count < 600; ++count) flood.send(echo::Echo{long_text});
         bert.send(Deposit{5, false});
         REQUIRE(bert.wait_closed(3s));
@@ -380,10 +358,8 @@ TEST_CASE("what a full link refuses to a role on another loop costs the connecti
     }
     SECTION("a reply") {
         World world{{{"back", {Role::center, Role::game, Role::login, Role::storage}, 2}, {"front", {Role::gateway}}}};
-        TestClient flood{world, "front"};
-        TestClient bert{world, "front"};
-        flood.enter(player(1)).value();
-        bert.enter(player(2)).value();
+        TestClient flood{world, player(1), "front"};
+        TestClient bert{world, player(2), "front"};
         flood.send(TellPlayers{std::vector<PlayerId>(700, player(1)), long_text});
         const auto id = bert.send(echo::Echo{"hello"});
         REQUIRE(bert.wait_closed(3s));

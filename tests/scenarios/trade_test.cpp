@@ -37,10 +37,8 @@ bool survives(bool kills_asker, int steps) {
     CAPTURE(kills_asker, steps);
     Market market;
     auto& cluster = market.cluster;
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(anna_id).value();
-    bert.enter(bert_id).value();
+    TestClient anna{cluster, anna_id};
+    TestClient bert{cluster, bert_id};
     const auto annas = market.game_of(anna_id), berts = market.game_of(bert_id);
     REQUIRE(annas != berts);
 
@@ -59,10 +57,8 @@ bool survives(bool kills_asker, int steps) {
     if (told) CHECK(of_anna == 70);
 
     // Both go on in the game that is left, and the one who was not told asks again.
-    TestClient anna_again{cluster};
-    TestClient bert_again{cluster};
-    anna_again.enter(anna_id).value();
-    bert_again.enter(bert_id).value();
+    TestClient anna_again{cluster, anna_id};
+    TestClient bert_again{cluster, bert_id};
     CHECK(anna_again.request(trade::ShowBalance{}).value().gold == of_anna);
     CHECK(bert_again.request(trade::ShowBalance{}).value().gold == of_bert);
     CHECK(anna_again.request(give).value().gold == 70);
@@ -85,10 +81,8 @@ TEST_CASE("of two who ask each other at the same moment one is done and the othe
           "[scenario][NEW-04]") {
     Market market;
     auto& cluster = market.cluster;
-    TestClient anna{cluster};
-    TestClient bert{cluster};
-    anna.enter(anna_id).value();
-    bert.enter(bert_id).value();
+    TestClient anna{cluster, anna_id};
+    TestClient bert{cluster, bert_id};
     REQUIRE(market.game_of(anna_id) != market.game_of(bert_id));
     std::uint64_t of_anna = 100, of_bert = 100;
     for (int round = 0; round < 5; ++round) {
@@ -115,10 +109,8 @@ TEST_CASE("of two who ask each other the one who waited already is refused when 
             CAPTURE(steps, bert_first);
             Market market;
             auto& cluster = market.cluster;
-            TestClient anna{cluster};
-            TestClient bert{cluster};
-            anna.enter(anna_id).value();
-            bert.enter(bert_id).value();
+            TestClient anna{cluster, anna_id};
+            TestClient bert{cluster, bert_id};
             auto& first = bert_first ? bert : anna;
             auto& second = bert_first ? anna : bert;
             const auto began = cluster.time().now();

@@ -60,6 +60,28 @@ TEST_CASE("client protocol: a refused hello and a refused token say why", "[clie
     }
 }
 
+TEST_CASE("client protocol: while the server is full it waits, however long that takes", "[client][TOL-02][ACC-06]") {
+    Talk talk;
+    talk.protocol.start("t", talk.now);
+    talk.hello({});
+    SECTION("as long as it is told") {
+        for (std::uint32_t position = 3; position > 0; --position) {
+            talk.from_server({wire::Kind::control, false, command_of<wire::Queued>}, wire::Queued{position, 60});
+            talk.now += std::chrono::seconds{4};
+            talk.protocol.tick(talk.now);
+        }
+        CHECK(talk.events.queued == std::vector<std::uint32_t>{3, 2, 1});
+        talk.entered({});
+        CHECK(talk.protocol.entered());
+    }
+    SECTION("and not when it is forgotten") {
+        talk.from_server({wire::Kind::control, false, command_of<wire::Queued>}, wire::Queued{1, 0});
+        talk.now += std::chrono::seconds{6};
+        talk.protocol.tick(talk.now);
+        CHECK(talk.events.closed.size() == 1);
+    }
+}
+
 TEST_CASE("client protocol: replies find their requests in any order and byte by byte", "[client][TOL-02]") {
     Talk talk;
     talk.enter();
