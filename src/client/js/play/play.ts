@@ -108,6 +108,7 @@ async function enter(): Promise<void> {
         const login = await logIn();
         sessionStorage.setItem(guestKeyName, login.guestKey);
         page.player.textContent = `player ${await client.connect(login)}`;
+        showTrouble("", false);
         showState("connected");
         await goTo(channel);
     } catch (error) {
@@ -144,6 +145,10 @@ async function attempt(act: () => Promise<void>): Promise<void> {
 
 client.on(chat.Said, ({ channel: where, line }) => {
     if (where === channel) addLines([line]);
+});
+client.onQueued(({ position, waitSeconds }) => {
+    const wait = waitSeconds === 0 ? "" : `, about ${waitSeconds} s`;
+    showTrouble(`The server is full: you are number ${position} in the queue${wait}.`, false);
 });
 client.onAway(() => showState("reconnecting"));
 client.onResumed(() => {

@@ -9,13 +9,15 @@ import { decode } from "./schema.js";
 import type { Push, Request } from "./schema.js";
 import { SessionKeeper } from "./session_keeper.js";
 import type { KeeperEvents } from "./session_keeper.js";
-import type { Close } from "./wire.js";
+import type { Close, Queued } from "./wire.js";
 
 export interface ClientOptions {
     /** Where there is no global WebSocket (Node before 22): the one of package `ws`. */
     webSocket?: WebSocketClass;
     /** Of the game, told to the server. */
     clientVersion?: string;
+    /** A name for what it runs on, of your choice, which a ban may name. */
+    device?: string;
     /** 5000 */
     connectDeadlineMs?: number;
     /** 5000; request() may say otherwise. */
@@ -63,6 +65,7 @@ interface PushHandlers {
 export class Client {
     readonly #options: ClientOptions;
     readonly #pushes = new Map<number, PushHandlers>();
+    readonly #queued = new Handlers<Queued>();
     readonly #away = new Handlers<Close>();
     readonly #resumed = new Handlers<boolean>();
     readonly #closed = new Handlers<Close>();
@@ -90,6 +93,7 @@ export class Client {
             reconnect: { ...defaultReconnectOptions, ...this.#options.reconnect },
             protocol: {
                 ...(this.#options.clientVersion === undefined ? {} : { clientVersion: this.#options.clientVersion }),
+                ...(this.#options.device === undefined ? {} : { device: this.#options.device }),
                 ...this.#options.protocol,
             },
         }, this.#events());
@@ -124,6 +128,10 @@ export class Client {
         let known = this.#pushes.get(push.command);
         if (known === undefined) this.#pushes.set(push.command, known = { push, handlers: new Handlers() });
         return known.handlers.add(handler);
+    }
+    /** The server is full: connect() waits, and this tells again every few seconds how long it may take. */
+    onQueued(handler: (queued: Queued) => void): Off {
+        return this.#queued.add(handler);
     }
     /** The connection is lost and the client tries to resume; requests wait. */
     onAway(handler: (close: Close) => void): Off {
@@ -171,6 +179,7 @@ export class Client {
                 const known = this.#pushes.get(command);
                 if (known !== undefined) known.handlers.call(decode(known.push, body));
             },
+            onQueued: (queued) => this.#queued.call(queued),
             onAway: (close) => this.#away.call(close),
             onResumed: (gap) => this.#resumed.call(gap),
             onClosed: (close) => this.#closed.call(close),

@@ -12,4 +12,4 @@ export {
     u64, u8,
 } from "./schema.js";
 export type { Codec, Field, Push, Request, Struct } from "./schema.js";
-export type { Close } from "./wire.js";
+export type { Close, Queued } from "./wire.js";

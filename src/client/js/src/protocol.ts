@@ -13,7 +13,7 @@ import { Session } from "./session.js";
 import type { Pending } from "./session.js";
 import {
     ClientHello, commands, cutFrame, decodeClose, decodeError, Enter, Entered, firstModuleCommand, frameBytes, headerBytesMax,
-    Kind, Nothing, parseMessage, parseServerHello, Ping, Pong, protocolVersion, SessionState, writeHello, writeMessage,
+    Kind, Nothing, parseMessage, parseServerHello, Ping, Pong, protocolVersion, Queued, SessionState, writeHello, writeMessage,
 } from "./wire.js";
 import type { Close, Message, ServerHello } from "./wire.js";
 
@@ -22,6 +22,8 @@ export interface ProtocolEvents {
     onEntered(entered: Entered): void;
     /** The session goes on; `entered.state` tells whether pushes may be missing (gap). */
     onResumed(entered: Entered): void;
+    /** The server is full: the player waits to be let in, and hears this again and again. */
+    onQueued(queued: Queued): void;
     /** A GameError that it throws ends the session: the server broke the protocol. */
     onPush(command: number, body: Uint8Array): void;
     /**
@@ -38,7 +40,9 @@ export interface ProtocolEvents {
 
 export interface ProtocolOptions {
     clientVersion: string;
-    /** From start() or resume() to the player being in. */
+    /** A name for what it runs on, which a ban may name. */
+    device: string;
+    /** From start() or resume() to the player being in, and from each word of the queue to the next. */
     enterDeadlineMs: number;
     /** Of what the server sends. */
     frameBytesMax: number;
@@ -48,6 +52,7 @@ export interface ProtocolOptions {
 }
 export const defaultProtocolOptions: ProtocolOptions = {
     clientVersion: "js",
+    device: "",
     enterDeadlineMs: 5000,
     frameBytesMax: 1 << 20,
     requestsMax: 65_536,
@@ -261,9 +266,9 @@ export class Protocol {
         this.#heartbeatMs = hello.heartbeatMs;
         this.#sentFrameBytesMax = hello.frameBytesMax;
         this.#state = "entering";
-        const fresh: Enter = { token: this.#token, player: 0n, session: 0n, received: 0n, answered: 0n, proof: new Uint8Array(0) };
+        const { device } = this.#options;
+        const enter = this.#session?.resumption(hello.nonce, device) ?? { ...Enter.zero(), token: this.#token, device };
         this.#token = "";
-        const enter = this.#session === null ? fresh : this.#session.resumption(hello.nonce);
         writeMessage(this.output, { kind: Kind.request, command: commands.enter, requestId: 0 }, Enter, enter);
         if (this.#heartbeatMs > 0) this.#nextPing = now + this.#heartbeatMs;
     }
@@ -318,6 +323,11 @@ export class Protocol {
                 if (tookMs >= 0) this.#rttMs = tookMs;
                 break;
             }
+            case commands.queued:
+                if (this.#state !== "entering") break;
+                this.#enterBy = now + this.#options.enterDeadlineMs;
+                this.events.onQueued(decode(Queued, message.body));
+                break;
             case commands.close:
                 this.#end(decodeClose(message.body));
         }

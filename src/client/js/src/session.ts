@@ -69,14 +69,14 @@ export class Session {
     }
 
     /** What says to the server which session this is; `nonce` is that of the connection's hello. */
-    resumption(nonce: Uint8Array): Enter {
+    resumption(nonce: Uint8Array, device: string): Enter {
         const claim = {
             player: this.#player,
             session: this.#name,
             received: BigInt(this.#received),
             answered: BigInt(this.#firstId - 1),
         };
-        return { token: "", ...claim, proof: sessionProof(this.#key, nonce, claim) };
+        return { token: "", ...claim, proof: sessionProof(this.#key, nonce, claim), device };
     }
 
     // --- requests

@@ -9,7 +9,7 @@ import type { ProtocolEvents, ProtocolOptions } from "./protocol.js";
 import { Reconnect } from "./reconnect.js";
 import type { ReconnectOptions } from "./reconnect.js";
 import { SessionState } from "./wire.js";
-import type { Close, Entered } from "./wire.js";
+import type { Close, Entered, Queued } from "./wire.js";
 
 export interface KeeperOptions {
     socketClass: WebSocketClass;
@@ -20,6 +20,7 @@ export interface KeeperOptions {
 }
 /** What the program hears; see Client. */
 export interface KeeperEvents {
+    onQueued(queued: Queued): void;
     onPush(command: number, body: Uint8Array): void;
     onAway(close: Close): void;
     onResumed(gap: boolean): void;
@@ -172,6 +173,10 @@ export class SessionKeeper implements ProtocolEvents {
         this.#isIn = true;
         this.#settle?.(entered);
         this.events.onResumed(entered.state === SessionState.gap);
+    }
+
+    onQueued(queued: Queued): void {
+        this.events.onQueued(queued);
     }
 
     onPush(command: number, body: Uint8Array): void {

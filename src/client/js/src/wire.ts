@@ -162,9 +162,10 @@ export interface Enter {
     received: bigint;
     answered: bigint;
     proof: Uint8Array;
+    device: string;
 }
 export const Enter: Struct<Enter> = struct("Enter", () => [
-    ["token", text], ["player", u64], ["session", u64], ["received", u64], ["answered", u64], ["proof", binary],
+    ["token", text], ["player", u64], ["session", u64], ["received", u64], ["answered", u64], ["proof", binary], ["device", text],
 ]);
 export interface Ping {
     sentUs: bigint;
@@ -179,9 +180,17 @@ export interface Ack {
     received: bigint;
 }
 export const Ack: Struct<Ack> = struct("Ack", () => [["received", u64]]);
+/** The server is full: the player waits, and hears this again every few seconds. */
+export interface Queued {
+    /** 1: the next one. */
+    position: number;
+    /** About; 0: nobody knows. */
+    waitSeconds: number;
+}
+export const Queued: Struct<Queued> = struct("Queued", () => [["position", u32], ["waitSeconds", u32]]);
 export interface Nothing {}
 export const Nothing: Struct<Nothing> = struct("Nothing", () => []);
-export const commands = { enter: 1, ping: 2, pong: 3, close: 4, ack: 5, leave: 6 } as const;
+export const commands = { enter: 1, ping: 2, pong: 3, close: 4, ack: 5, leave: 6, queued: 7 } as const;
 
 /** Why a connection, or a session, is over. */
 export interface Close {
@@ -224,7 +233,7 @@ export function parseServerHello(payload: Uint8Array): ServerHello {
 }
 
 /** HMAC-SHA256 by the session's key over the nonce, then player, session, received and answered as 8 bytes each. */
-export function sessionProof(key: Uint8Array, nonce: Uint8Array, enter: Omit<Enter, "token" | "proof">): Uint8Array {
+export function sessionProof(key: Uint8Array, nonce: Uint8Array, enter: Omit<Enter, "token" | "proof" | "device">): Uint8Array {
     const message = new Uint8Array(nonce.length + 32);
     message.set(nonce);
     const view = new DataView(message.buffer);

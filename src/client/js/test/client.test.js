@@ -6,7 +6,7 @@ import test from "node:test";
 import { Client } from "../src/client.ts";
 import { codes } from "../src/error.ts";
 import { decode, push, text as textCodec } from "../src/schema.ts";
-import { commands, Enter, Entered, Kind, subprotocol } from "../src/wire.ts";
+import { commands, Enter, Entered, Kind, Queued, subprotocol } from "../src/wire.ts";
 import { Echo, entered, ErrorBody, helloBytes, messageBytes, messagesIn } from "./talk.js";
 
 const Told = push(1300, "test.Told", () => [["text", textCodec]]);
@@ -92,11 +92,12 @@ async function connected(network, options, ...urls) {
 
 test("connect offers the subprotocol, enters with the token and says who plays", async () => {
     const network = new Network();
-    const client = clientOf(network);
+    const client = clientOf(network, { device: "tablet" });
     assert.equal(client.player, null);
     const entering = client.connect(login("", "ws://one"));
     const enter = await network.letIn();
     assert.equal(enter.token, "t");
+    assert.equal(enter.device, "tablet");
     assert.equal(await entering, 7n);
     assert.equal(client.player, 7n);
     assert.equal(client.connected, true);
@@ -116,6 +117,23 @@ test("a gateway that is not there or silent is passed over", async () => {
     await until("the third socket", () => network.last?.url === "ws://good");
     await network.letIn();
     await entering;
+    client.close();
+});
+
+test("connect waits in the queue and tells", async () => {
+    const network = new Network();
+    const client = clientOf(network);
+    const heard = [];
+    client.onQueued((queued) => heard.push(queued));
+    const entering = client.connect(login("ws://one"));
+    await until("a hello", () => network.last?.received.length === 1);
+    network.last.give(helloBytes());
+    await until("an Enter", () => network.last.received.length === 2);
+    network.last.give(messageBytes({ kind: Kind.control, command: commands.queued }, Queued, { position: 3, waitSeconds: 60 }));
+    await until("the queue", () => heard.length === 1);
+    assert.deepEqual(heard, [{ position: 3, waitSeconds: 60 }]);
+    network.last.give(messageBytes({ kind: Kind.reply, command: commands.enter }, Entered, entered()));
+    assert.equal(await entering, 7n);
     client.close();
 });
 

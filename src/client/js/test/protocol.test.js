@@ -4,7 +4,7 @@ import test from "node:test";
 
 import { codes } from "../src/error.ts";
 import { boolean, decode, struct, text, u8 } from "../src/schema.ts";
-import { ClientHello, commands, cutFrame, Enter, Kind, Ping, Pong, SessionState } from "../src/wire.ts";
+import { ClientHello, commands, cutFrame, Enter, Kind, Ping, Pong, Queued, SessionState } from "../src/wire.ts";
 import { bytesOf, Echo, messageBytes, Talk } from "./talk.js";
 
 const code = (name) => codes.indexOf(name);
@@ -28,6 +28,32 @@ test("hello, then enter, then entered", () => {
     talk.entered({ player: 42n });
     assert.equal(talk.protocol.entered, true);
     assert.deepEqual(talk.events.entered, [42n]);
+});
+
+test("who waits in the queue is told, and is not given up while the server says so", () => {
+    const talk = new Talk({ device: "tablet" });
+    talk.protocol.start("t", talk.now);
+    talk.protocol.output.clear();
+    talk.hello();
+    assert.equal(decode(Enter, talk.sent()[0].body).device, "tablet");
+    for (const position of [12, 7, 1]) {
+        talk.tick(4999);
+        talk.control(commands.queued, Queued, { position, waitSeconds: 180 });
+        assert.equal(talk.protocol.nextTick, talk.now + 5000);
+    }
+    assert.deepEqual(talk.events.queued.map(({ position }) => position), [12, 7, 1]);
+    talk.entered();
+    assert.equal(talk.protocol.entered, true);
+    talk.control(commands.queued, Queued, { position: 1, waitSeconds: 0 });
+    assert.equal(talk.events.queued.length, 3, "nobody who is in waits");
+    assert.equal(talk.protocol.nextTick, Infinity);
+
+    const forgotten = new Talk();
+    forgotten.protocol.start("t", forgotten.now);
+    forgotten.hello();
+    forgotten.control(commands.queued, Queued, { position: 1, waitSeconds: 0 });
+    forgotten.tick(5000);
+    assert.equal(forgotten.events.closed[0].code, "deadline");
 });
 
 test("a refusal says why, and whether another try makes sense", () => {

@@ -72,7 +72,7 @@ test("an acknowledgement goes alone after 64 messages, 16 KiB or 2 seconds", () 
 });
 
 test("a resume proves the session and sends again what the server does not have", () => {
-    const talk = new Talk().enter();
+    const talk = new Talk({ device: "tablet" }).enter();
     const one = talk.ask("one"), two = talk.ask("two"), three = talk.ask("three", 1000), four = talk.ask("four");
     talk.answer(1, "ONE", 1);
     talk.protocol.lost("reset");
@@ -83,7 +83,7 @@ test("a resume proves the session and sends again what the server does not have"
     assert.equal(three.code, "deadline");
 
     const { proof, ...claim } = talk.comeBack();
-    assert.deepEqual(claim, { token: "", player: 7n, session: 99n, received: 1n, answered: 1n });
+    assert.deepEqual(claim, { token: "", player: 7n, session: 99n, received: 1n, answered: 1n, device: "tablet" });
     assert.deepEqual(proof, sessionProof(key, nonce, claim));
 
     talk.resumed(SessionState.resumed, 2, 2);

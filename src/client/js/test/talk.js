@@ -36,11 +36,12 @@ export function messagesIn(stream) {
 
 export class Talk {
     now = 3_600_000;
-    events = { entered: [], resumed: [], pushes: [], away: [], closed: [] };
+    events = { entered: [], queued: [], resumed: [], pushes: [], away: [], closed: [] };
 
     constructor(options = {}) {
         this.protocol = new Protocol({
             onEntered: (entered) => this.events.entered.push(entered.player),
+            onQueued: (queued) => this.events.queued.push(queued),
             onResumed: (entered) => this.events.resumed.push(entered.state),
             onPush: (command, body) => this.events.pushes.push(`${command} ${decode(Echo, body).text}`),
             onAway: (close) => this.events.away.push(close),

@@ -9,7 +9,7 @@ import { Writer } from "../src/msgpack.ts";
 import { decode } from "../src/schema.ts";
 import {
     Ack, ClientHello, commands, cutFrame, decodeClose, decodeError, Enter, Entered, Kind, Nothing, parseMessage, parseServerHello, Ping,
-    Pong, ServerHello, sessionProof, writeHello, writeMessage,
+    Pong, Queued, ServerHello, sessionProof, writeHello, writeMessage,
 } from "../src/wire.ts";
 
 const page = readFileSync(`${process.env.GS_SOURCE_DIR ?? "."}/docs/protocol.md`, "utf8");
@@ -28,13 +28,16 @@ function written(write) {
 const message = (header, codec, body) => written((out) => writeMessage(out, header, codec, body));
 const key = new Uint8Array(32).fill(0x11);
 const nonce = Uint8Array.from({ length: 16 }, (_, index) => index + 1);
+/** Of Noise, which this kit does not speak: it has TLS. */
+const encrypted = ["secure-certificate", "secure-client-hello", "secure-end", "secure-enter", "secure-server-hello"];
 const noBytes = new Uint8Array(0);
 
 test("every block of the page is looked at here", () => {
     assert.deepEqual([...blocks.keys()].sort(), [
         "ack", "client-hello", "close", "echo-reply", "echo-request", "echo-request-ack", "enter", "enter-resume", "entered", "error-reply",
-        "leave", "ping", "pong", "said-push", "server-hello", "server-hello-refused",
-    ]);
+        "leave", "ping", "pong", "queued", "said-push", "server-hello", "server-hello-refused",
+        ...encrypted,
+    ].sort());
 });
 
 test("the codes of errors are those of the page", () => {
@@ -48,7 +51,7 @@ test("what a client sends", () => {
     const enter = { kind: Kind.request, command: commands.enter, requestId: 0 };
     assert.equal(message(enter, Enter, { ...Enter.zero(), token: "TOKEN" }), blocks.get("enter"));
     const claim = { player: 7n, session: 1099511627785n, received: 41n, answered: 12n };
-    assert.equal(message(enter, Enter, { token: "", ...claim, proof: sessionProof(key, nonce, claim) }), blocks.get("enter-resume"));
+    assert.equal(message(enter, Enter, { token: "", ...claim, proof: sessionProof(key, nonce, claim), device: "" }), blocks.get("enter-resume"));
     const request = { kind: Kind.request, command: echo.Echo.command };
     assert.equal(message({ ...request, requestId: 1 }, echo.Echo, { text: "hello" }), blocks.get("echo-request"));
     assert.equal(message({ ...request, requestId: 2, session: 1 }, echo.Echo, { text: "hello" }), blocks.get("echo-request-ack"));
@@ -72,6 +75,7 @@ test("what a server sends", () => {
     const said = messageOf("said-push");
     assert.equal(said.header.command, chat.Said.command);
     assert.deepEqual(decode(chat.Said, said.body), { channel: "lobby", line: { number: 3n, from: 7n, text: "hi" } });
+    assert.deepEqual(decode(Queued, messageOf("queued").body), { position: 12, waitSeconds: 180 });
     const error = messageOf("error-reply");
     assert.deepEqual(error.header, { kind: Kind.reply, command: 999, error: true, state: false, requestId: 300, session: 1000 });
     assert.deepEqual({ ...decodeError(error.body), message: decodeError(error.body).message },
