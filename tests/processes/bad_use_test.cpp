@@ -166,11 +166,11 @@ TEST_CASE("check-config names the nodes and keys of a cluster that cannot run", 
     CHECK(check("name = \"center-1\"", "name = \"\"") == "every [[node]] needs a name; one has none\n");
     CHECK(check("name = \"center-1\"", "name = \"login-1\"") ==
           "every [[node]] needs a name of its own; \"login-1\" is there twice\n");
-    write(directory.file("one.toml"), "[gateway.tcp]\naddress = \"7000\"\n");
+    write(directory.file("one.toml"), "[server]\ndevelopment = true\n[gateway.tcp]\naddress = \"7000\"\n");
     const auto one = run({GS_BINARY, "check-config", "--config", "one.toml"}, directory.path().string());
     CHECK(one.code == 2);
     CHECK(one.output ==
-          "one.toml:2:11: gateway.tcp.address: \"7000\" is not an address: write host:port, for example "
+          "one.toml:4:11: gateway.tcp.address: \"7000\" is not an address: write host:port, for example "
           "127.0.0.1:7000\n");
     const auto roles = run({GS_BINARY, "run", "--config", GS_SOURCE_DIR "/etc/cluster-local.toml", "--node", "center-1",
                             "--set", "server.roles=[\"center\",\"login\"]"},
@@ -228,7 +228,8 @@ TEST_CASE("an order to drain over HTTP says all that is meant, or nothing is don
     const auto says = [](const std::string& text) { return Catch::Contains(text); };
     CHECK_THAT(post("{}"), Catch::StartsWith("400 ") && says("\\\"node\\\"" + how));
     CHECK_THAT(post(R"({"node":"node-1"})"), Catch::StartsWith("400 ") && says("\\\"on\\\"" + how));
-    CHECK_THAT(post(R"({"node":"node-1","onn":true})"), Catch::StartsWith("400 ") && says("onn is unknown"));
+    CHECK_THAT(post(R"({"node":"node-1","onn":true})"),
+               Catch::StartsWith("400 ") && says(R"(\"onn\" is unknown; did you mean \"on\"?)"));
     CHECK_THAT(post(R"({"node":"node-1","on":false})", "text/plain"), Catch::StartsWith("400 "));
     CHECK_THAT(post(R"({"node":"node-1","on":false})", "Application/JSON; charset=utf-8"), Catch::StartsWith("200 "));
 }

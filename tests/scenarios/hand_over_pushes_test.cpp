@@ -213,6 +213,7 @@ TEST_CASE("when more pushes came to such a game than it keeps, the client is tol
     auto center = world.speak_as("center", Role::center);
     const auto taken = giver.call(world.address(to, Role::game), late_order(player(1)));
     giver.send(world.address(to, Role::game), session::HandedOver{player(1), false, false});
+    world.step();
     for (std::size_t count = 0; count <= session::Stream::messages_max; ++count)
         World::push(center, world.address(to, Role::game), player(1), "too many");
     REQUIRE(world.run_until([&] { return taken.peek().has_value(); }));
