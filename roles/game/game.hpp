@@ -24,7 +24,7 @@ struct GameSettings {
     bool log_calls;
 };
 
-class Game final : public Actor, public ModuleHost, private HandOver::Host {
+class Game final : public Actor, public ModuleHost, private HandOverHost {
 public:
     static constexpr auto save_tick = std::chrono::milliseconds{500};
     static constexpr auto report_tick = std::chrono::milliseconds{100};
@@ -77,7 +77,8 @@ private:
     void send_reply(Player& player, const Running& running, bool error, BytesView body);
     void send_error(Player& player, const Running& running, const Error& error);
     /// What the player's stream has just numbered: to the client, if it is there; else it waits in the stream.
-    void send_frame(Player& player, BytesView frame) override;
+    void send_frame(Player& player, BytesView frame);
+    void push(Player& player, BytesView message) override;
     /// Before anything else goes to clients, so that they see the order in which it was done.
     void flush_outgoing();
     /// The gateway cannot be told what the client must not miss: the connection ends, and the client resumes.

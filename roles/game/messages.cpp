@@ -263,6 +263,19 @@ void Game::send_error(Player& player, const Running& running, const Error& error
     send_reply(player, running, true, msgpack::encode(wire::ErrorBody{error.code(), error.message()}));
 }
 
+void Game::push(Player& player, BytesView message) {
+    const auto push = wire::parse_message(message);
+    if (!push.header.state) {
+        send_frame(player, player.stream().add(push.header, push.body));
+    } else if (player.is_attached()) {
+        Buffer frame;
+        const auto begin = wire::begin_frame(frame);
+        frame.append(message);
+        wire::finish_frame(frame, begin);
+        send_frame(player, frame);
+    }
+}
+
 void Game::send_frame(Player& player, BytesView frame) {
     if (!player.is_attached()) return;
     auto& out = outgoing_;

@@ -145,7 +145,7 @@ struct TakeOver {
 struct HandedOver {
     PlayerId player{};
     bool done = false;  ///< not done: forget the player
-    bool lost = false;  ///< pushes were lost on the way: the client is to hear of a gap
+    bool lost = false;  ///< pushes were lost on the way, here or there: the client is to hear of a gap
     FIELDS(player, done, lost)
 };
 /// Game to center: another game holds this player of mine, whatever connection it has by now. Errors: fenced: the

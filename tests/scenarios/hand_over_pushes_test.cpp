@@ -203,6 +203,27 @@ TEST_CASE("pushes that came to a game which does not take the player over after 
     CHECK(world.metric(to, "gameserver_game_players") == 1);
 }
 
+TEST_CASE("when more pushes came to such a game than it keeps, the client is told of a gap",
+          "[sessions][CEN-05][SES-02]") {
+    World world;
+    TestClient anna{world, player(1), "gate-1"};
+    const auto from = world.game_of(player(1)), to = world.other(from);
+    anna.request(Deposit{1, false}).value();
+    auto giver = world.speak_as(from, Role::game);
+    auto center = world.speak_as("center", Role::center);
+    const auto taken = giver.call(world.address(to, Role::game), late_order(player(1)));
+    giver.send(world.address(to, Role::game), session::HandedOver{player(1), false, false});
+    world.step();
+    for (std::size_t count = 0; count <= session::Stream::messages_max; ++count)
+        World::push(center, world.address(to, Role::game), player(1), "too many");
+    REQUIRE(world.run_until([&] { return taken.peek().has_value(); }));
+    CHECK(taken.peek()->error().code() == Code::fenced);
+    REQUIRE(anna.wait_closed(3s));
+    TestClient again{world, "gate-2"};
+    CHECK(again.resume(anna).value().state == SessionState::gap);
+    CHECK(again.request(Deposit{1, false}).value().gold == 2);
+}
+
 TEST_CASE("a late order to take a player over does not end what is forwarded", "[sessions][CEN-05][SES-01]") {
     World world;
     TestClient anna{world, player(1), "gate-1"};
