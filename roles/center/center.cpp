@@ -1,5 +1,7 @@
 #include "roles/center/center.hpp"
 
+#include <algorithm>
+
 #include "api/crypto.hpp"
 #include "api/json.hpp"
 
@@ -262,7 +264,9 @@ runtime::Task<session::ChannelAppended> Center::append(session::ChannelAppend re
     co_return co_await channels_.append(std::move(request), asked);
 }
 
-bool Center::keeps(PlayerId player) const { return bus_.keeps(session::center_key(player)); }
+bool Center::keeps(PlayerId player) const {
+    return bus_.keeps(session::center_key(player)) || planted(PlantedBug::two_keepers);
+}
 
 void Center::kick(RoleAddress gateway, PlayerId player, ConnectionEpoch epoch) {
     session::Kick note;
@@ -345,8 +349,10 @@ runtime::Task<> Center::learn(RoleAddress from) {
     while (bus_.bus().find(from) != nullptr) {
         auto held = co_await bus_.call(from, session::ListPlayers{});
         if (held) {
+            const auto kept = std::count_if(held->players.begin(), held->players.end(),
+                                            [&](const session::HeldPlayer& one) { return keeps(one.player); });
             for (const auto& player : held->players) learn_player(player, from);
-            if (!held->players.empty()) log::info("{} brought {} players", from, held->players.size());
+            if (kept > 0) log::info("{} brought {} of the players whom this center keeps", from, kept);
             break;
         }
         log::warn("{} did not say who is with it: {}", from, held.error().message());

@@ -25,7 +25,8 @@
     X(forgotten_mark, "a write does not say which requests it contains")                                   \
     X(half_trade, "of two players who change together only one is written")                                \
     X(credit_twice, "a payment that was credited is credited again")                                       \
-    X(queue_after_freeze, "a game that gives a player away keeps what is pushed to the player")
+    X(queue_after_freeze, "a game that gives a player away keeps what is pushed to the player")            \
+    X(two_keepers, "any center answers for a player, not only the one that keeps the player")
 
 namespace gs {
 

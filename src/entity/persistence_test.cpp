@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -182,4 +183,75 @@ TEST_CASE("opening an entity gives its epoch or the error of storage", "[entity]
     world.tasks.spawn(keep_opened(&world.persistence, {"player", 0}, &world.opened), "open");
     world.time.settle();
     CHECK(world.opened->error().code() == Code::invalid);
+}
+
+namespace {
+
+/// Links to other nodes that remember what they were given.
+struct Carried final : cluster::Carrier {
+    bool carry(const cluster::Envelope& envelope) override {
+        nodes.push_back(envelope.to.node);
+        return true;
+    }
+    void announce(const cluster::Announcement& /*announcement*/) override {}
+    std::vector<Incarnation> nodes;
+};
+
+runtime::Task<> drop_loaded(Persistence* persistence, EntityKey key) {
+    auto loaded = co_await persistence->load(std::move(key));
+    static_cast<void>(loaded);
+}
+
+}  // namespace
+
+TEST_CASE("what concerns one key goes to one storage, and to the other one while that is away",
+          "[entity][persistence][STO-12]") {
+    World world;
+    Carried carried;
+    world.group.carrier = &carried;
+    world.group.node = "here";
+    world.group.shards.add(Role::storage, "here");
+    world.group.shards.add(Role::storage, "there");
+    std::size_t here = 0;
+    world.fake.on<storage::Load>([&](const cluster::Envelope&, const storage::Load&) {
+        ++here;
+        return storage::Loaded{};
+    });
+    const auto there_is = [&](bool ready) {
+        cluster::Announcement state;
+        state.role = Role::storage;
+        state.ready = ready;
+        world.bus.instance_changed({{Incarnation{8}, Role::storage}, "there", state}, true);
+    };
+    constexpr std::uint64_t keys = 40;
+    /// Which of them went to the other node.
+    const auto load_all = [&] {
+        std::vector<bool> left;
+        for (std::uint64_t id = 1; id <= keys; ++id) {
+            carried.nodes.clear();
+            const auto before = here;
+            world.tasks.spawn(drop_loaded(&world.persistence, {"player", id}), "load");
+            world.time.settle();
+            REQUIRE(here - before + carried.nodes.size() == 1);
+            left.push_back(!carried.nodes.empty());
+        }
+        return left;
+    };
+    world.fake.announce(true, 0, {});
+    there_is(true);
+    world.time.settle();
+    const auto both = load_all();
+    CHECK(std::count(both.begin(), both.end(), true) > 0);
+    CHECK(std::count(both.begin(), both.end(), false) > 0);
+    CHECK(load_all() == both);
+    there_is(false);
+    CHECK(load_all() == std::vector<bool>(keys, false));
+    there_is(true);
+    world.fake.announce(false, 0, {});
+    world.time.settle();
+    CHECK(load_all() == std::vector<bool>(keys, true));
+    world.fake.announce(true, 0, {});
+    world.time.settle();
+    CHECK(load_all() == both);
+    world.group.carrier = nullptr;
 }
