@@ -17,6 +17,7 @@ constexpr std::size_t body_bytes_max = frame_bytes_max - 64;  // less what stand
 constexpr std::size_t hello_bytes_max = 4096;
 constexpr auto backoff_first = std::chrono::milliseconds{50};
 constexpr auto backoff_most = std::chrono::seconds{2};
+constexpr auto complain_again = std::chrono::seconds{30};  // of the same node, in the same words
 
 // Frame payloads start with one of these; envelopes are the rest of a frame.
 enum class FrameType : std::uint8_t { envelope = 0, announcements = 1, heartbeat = 2 };
@@ -138,7 +139,10 @@ private:
             fail(Error{Code::forbidden, "node {} refuses the link: {}", hello->node, hello->refusal});
             return;
         }
-        if (auto refusal = objection(*hello); !refusal.empty()) {
+        auto refusal = objection(*hello);
+        if (refusal.empty()) refusal = links_.objection_of_namesake(*this, hello->node, hello->incarnation);
+        if (!refusal.empty()) {
+            node_ = hello->node;
             send_hello(refusal);
             fail(Error{Code::forbidden, "link with {} refused: {}", hello->node, refusal});
             return;
@@ -220,6 +224,8 @@ private:
             fail(list.error());
             return;
         }
+        // It has accepted our hello as well.
+        if (!std::exchange(announced_, true)) log::info("link to node {} is up", node_);
         for (const auto& role : list->roles) {
             roles_[role.role] = role;
             links_.instance({{incarnation_, role.role}, node_, role}, true);
@@ -234,7 +240,7 @@ private:
     Incarnation incarnation_{};
     std::map<Role, Announcement> roles_;
     runtime::Time last_heard_;
-    bool open_ = false, closing_ = false, refused_ = false;
+    bool open_ = false, closing_ = false, refused_ = false, announced_ = false;
 };
 
 Links::Links(BusGroup& group, runtime::Loop& home, transport::Transport& transport, LinkOptions options,
@@ -248,7 +254,10 @@ Links::Links(BusGroup& group, runtime::Loop& home, transport::Transport& transpo
       queued_{metrics.gauge("gameserver_link_queued_bytes", "bytes that wait for the network to other nodes")},
       bytes_in_{metrics.counter("gameserver_link_bytes_in_total", "bytes received from other nodes")},
       bytes_out_{metrics.counter("gameserver_link_bytes_out_total", "bytes sent to other nodes")},
-      refused_{metrics.counter("gameserver_link_refused_total", "messages refused because a link's queue was full")} {
+      refused_{metrics.counter("gameserver_link_refused_total", "messages refused because a link's queue was full")},
+      complained_{metrics.counter("gameserver_link_complaints_total",
+                                  "log lines about links that do not come up; what is tried again is said twice a "
+                                  "minute")} {
     group_.carrier = this;
 }
 
@@ -320,16 +329,47 @@ void Links::opened(Link& link) {
     for (auto* other : older) other->fail({Code::unavailable, "node {} has a newer link", link.node()});
     by_node_[link.incarnation()] = &link;
     connected_.set(static_cast<std::int64_t>(by_node_.size()));
-    log::info("link to node {} is up", link.node());
     Announcements all;
     for (const auto& [role, announcement] : announced_) all.roles.push_back(announcement);
     link.send(all);
 }
 
+/// Empty: no other process that is alive has the name. One that has ended is known by its closed connection, one whose
+/// host is lost by its silence; the same process may come over a new connection while this side still has the old one.
+std::string Links::objection_of_namesake(const Link& link, const std::string& node, Incarnation incarnation) const {
+    for (const auto& [other, older] : by_node_) {
+        if (older == &link || older->node() != node || other == incarnation) continue;
+        if (home_.now() - older->last_heard() > 2 * options_.heartbeat) continue;
+        return fmt::format(
+            "another process also calls itself \"{}\" (incarnation {}, connected to \"{}\"); stop one of the two, or "
+            "give it a name of its own",
+            node, other, group_.node);
+    }
+    return {};
+}
+
+/// What is tried again every second or two is said once in a while.
+void Links::complain(const Link& link, const Error& why) {
+    const auto& name = link.dialled() ? link.dialled()->node : link.node();
+    const bool is_known = std::any_of(options_.peers.begin(), options_.peers.end(),
+                                      [&](const PeerAddress& peer) { return peer.node == name; });
+    // All strangers are one, so that they cannot fill the log.
+    auto& last = complaints_[is_known ? name : std::string{}];
+    const bool is_news = is_known && last.what != why.message();
+    if (!is_news && last.at && home_.now() - *last.at < complain_again) return;
+    last = {why.message(), home_.now()};
+    complained_.add();
+    log::warn("no link with {}: {}", link.remote(), why.message());
+}
+
 void Links::closed(Link& link, const Error& why) {
     if (stopping_) return;
     if (link.is_open()) {
-        log::warn("link to node {} is down: {}", link.node(), why.message());
+        if (link.is_refused()) {
+            complain(link, why);
+        } else {
+            log::warn("link to node {} is down: {}", link.node(), why.message());
+        }
         const auto known = by_node_.find(link.incarnation());
         if (known != by_node_.end() && known->second == &link) {
             by_node_.erase(known);
@@ -339,7 +379,7 @@ void Links::closed(Link& link, const Error& why) {
         }
         connected_.set(static_cast<std::int64_t>(by_node_.size()));
     } else {
-        log::warn("no link with {}: {}", link.remote(), why.message());
+        complain(link, why);
     }
     if (link.dialled()) retry(*link.dialled(), link.is_open() && !link.is_refused() ? 0 : 6);
     // The link may be further up the stack.

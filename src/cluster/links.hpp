@@ -4,6 +4,7 @@
 // Loop: home (the first one).
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/metrics.hpp"
@@ -48,6 +49,9 @@ private:
     void retry(const PeerAddress& peer, int failures);
     void adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled);
     void opened(Link& link);
+    [[nodiscard]] std::string objection_of_namesake(const Link& link, const std::string& node,
+                                                    Incarnation incarnation) const;
+    void complain(const Link& link, const Error& why);
     void closed(Link& link, const Error& why);
     void instance(const Instance& instance, bool up);
     bool refuse_too_long(Link& link, const Envelope& envelope);
@@ -61,6 +65,11 @@ private:
     std::vector<std::unique_ptr<Link>> links_;  // in the order of their coming
     std::map<Incarnation, Link*> by_node_;      // those whose hello was accepted
     std::map<Role, Announcement> announced_;
+    struct Complaint {
+        std::string what;
+        std::optional<runtime::Time> at;
+    };
+    std::map<std::string, Complaint> complaints_;  // by node of the config
     runtime::Timers timers_;
     bool stopping_ = false;
     std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // for attempts to connect that outlive this
@@ -69,6 +78,7 @@ private:
     Counter& bytes_in_;
     Counter& bytes_out_;
     Counter& refused_;
+    Counter& complained_;
 };
 
 }  // namespace gs::cluster

@@ -304,6 +304,34 @@ TEST_CASE("a restarted node gets no message meant for its earlier run", "[cluste
     CHECK(stays.links.connected() == 1);
 }
 
+TEST_CASE("a second process with the name of a node that lives gets no link and says so seldom",
+          "[cluster][CLU-09][CLU-10]") {
+    World world;
+    // The links are dialled by the node whose name sorts first: the namesake dials, or is dialled by one more process.
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    const auto first = a.role.address();
+    auto& loop = world.loops.emplace_back(world.time, "namesake");
+    Node namesake{loop, world.counting, "a", 9, [](LinkOptions& options) { options.listen = "10.0.0.9:7100"; }};
+    const auto heard = b.heard.size();
+    namesake.start();
+    world.time.advance(60s);
+    CHECK(b.heard.size() == heard);  // its link to the first one stands
+    CHECK(b.bus.find(first) != nullptr);
+    CHECK(b.bus.find(namesake.role.address()) == nullptr);
+    CHECK(a.sees("b"));
+    CHECK_FALSE(namesake.sees("b"));
+    const auto complaints = [](Node& node) { return node.metrics.to_prometheus_text(); };
+    CHECK_THAT(complaints(b), Catch::Contains("gameserver_link_complaints_total 2\n"));
+    CHECK_THAT(complaints(namesake), Catch::Contains("gameserver_link_complaints_total 2\n"));
+
+    const bool told = GENERATE(true, false);
+    told ? world.end("a") : world.lose("a");
+    REQUIRE(world.until([&] { return namesake.sees("b"); }, 8s));
+    CHECK(b.bus.find(first) == nullptr);
+}
+
 TEST_CASE("a node of another cluster or with another name gets no link", "[cluster][CLU-09]") {
     World world;
     const auto change = GENERATE(0, 1, 2);
@@ -336,6 +364,11 @@ TEST_CASE("nodes whose configs name other centers get no link", "[cluster][CLU-0
     world.time.advance(20s);
     CHECK(a.links.connected() == (alike ? 1 : 0));
     CHECK(b.links.connected() == (alike ? 1 : 0));
+    // Tried again every second or two, and said at once and no more in 20 s.
+    for (auto* node : {&a, &b}) {
+        CHECK_THAT(node->metrics.to_prometheus_text(),
+                   Catch::Contains(fmt::format("gameserver_link_complaints_total {}\n", alike ? 0 : 1)));
+    }
 }
 
 TEST_CASE("what does not speak the protocol of links is closed and harms nobody", "[cluster][CLU-10]") {
