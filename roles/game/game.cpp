@@ -130,7 +130,9 @@ void Game::report() {
     report_due_ = false;
     for (const auto& [player, kick] : cut_off_) bus_.send(kick.first, kick.second);
     players_gauge_.set(static_cast<std::int64_t>(players_.size()));
-    bus_.announce(ready_ && !hand_over_.is_draining(), static_cast<std::uint32_t>(players_.size()), {});
+    const bool is_drained = ready_ && hand_over_.is_draining();
+    bus_.announce(ready_ && !is_drained, static_cast<std::uint32_t>(players_.size()), {},
+                  is_drained ? "is drained: its players go to other nodes, and it takes none" : "");
 }
 
 // --- ModuleHost ------------------------------------------------------------------------------------------------------

@@ -131,7 +131,9 @@ bool Node::is_ready() const { return not_ready_because().empty(); }
 std::string Node::not_ready_because() const {
     for (const auto& role : roles_) {
         const auto* instance = buses_.front()->find({group_.self, role->role});
-        if (instance == nullptr || !instance->state.ready) return fmt::format("role {} is not ready yet", role->role);
+        if (instance == nullptr || (!instance->state.ready && instance->state.why.empty()))
+            return fmt::format("role {} is not ready yet", role->role);
+        if (!instance->state.ready) return fmt::format("role {} {}", role->role, instance->state.why);
     }
     const auto& instances = buses_.front()->instances();
     const bool storage = std::any_of(instances.begin(), instances.end(), [](const cluster::Instance& instance) {

@@ -186,8 +186,8 @@ public:
     /// Waits until there is one.
     [[nodiscard]] runtime::Task<RoleAddress> wait_for(Role role) const;
 
-    void announce(bool is_ready, std::uint32_t load, std::string endpoint) const {
-        bus_.announce({self_, is_ready, load, std::move(endpoint)});
+    void announce(bool is_ready, std::uint32_t load, std::string endpoint, std::string why = {}) const {
+        bus_.announce({self_, is_ready, load, std::move(endpoint), std::move(why)});
     }
     void watch(Bus::OnChange on_change) const { bus_.watch(std::move(on_change)); }
 

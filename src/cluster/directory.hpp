@@ -13,7 +13,8 @@ struct Announcement {
     bool ready = false;
     std::uint32_t load = 0;  ///< players, or what the role counts; only compared with others of its role
     std::string endpoint;    ///< where clients reach it, if they do
-    FIELDS(role, ready, load, endpoint)
+    std::string why{};       ///< it is not ready, for operators; empty: it has not come up yet
+    FIELDS(role, ready, load, endpoint, why)
 };
 
 struct Instance {

@@ -101,6 +101,8 @@ TEST_CASE("a drained game takes nobody until it is told to", "[sessions][CEN-05]
     TestClient bert{world, player(2), "gate-1"};
     CHECK(world.game_of(player(1)) == "game-2");
     CHECK(world.game_of(player(2)) == "game-2");
+    CHECK(world.node("game-1").not_ready_because() ==
+          "role game is drained: its players go to other nodes, and it takes none");
     const auto last_one = world.drain("game-2");
     REQUIRE_FALSE(last_one.has_value());
     CHECK(last_one.error().code() == Code::unavailable);
