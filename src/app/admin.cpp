@@ -1,5 +1,8 @@
 #include "app/admin.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "api/json.hpp"
 #include "transport/transport.hpp"
 
@@ -13,6 +16,17 @@ http::HttpResponse text(unsigned status, std::string body) {
     response.content_type = "text/plain; charset=utf-8";
     response.body = std::move(body);
     return response;
+}
+
+/// Media types have no case, and parameters may follow.
+bool is_json(std::string_view type) {
+    constexpr std::string_view json = "application/json";
+    if (type.size() < json.size()) return false;
+    const bool same = std::equal(json.begin(), json.end(), type.begin(), [](char one, char other) {
+        return one == std::tolower(static_cast<unsigned char>(other));
+    });
+    const auto rest = type.substr(json.size());
+    return same && (rest.empty() || rest.front() == ';' || rest.front() == ' ');
 }
 
 }  // namespace
@@ -43,10 +57,16 @@ Result<void> Admin::start(const std::string& address) {
     });
     server_->route("POST", "/v1/drain", on_home, [this](std::shared_ptr<http::HttpExchange> exchange) {
         // A page in a browser cannot send this without being asked first.
-        if (!exchange->request().header("Content-Type").starts_with("application/json")) {
+        if (!is_json(exchange->request().header("Content-Type"))) {
             throw Error{Code::invalid, "send JSON, with Content-Type: application/json"};
         }
-        auto request = from_json<DrainRequest>(exchange->request().body).value();
+        auto request = from_json<DrainRequest>(exchange->request().body, Strictness::strict).value();
+        if (request.node.empty() || !request.on) {
+            throw Error{Code::invalid,
+                        "\"{}\" is missing; write {{\"node\":NAME,\"on\":true}} to drain a node, and false to "
+                        "let it take players again",
+                        request.node.empty() ? "node" : "on"};
+        }
         tasks_.spawn(drain(std::move(exchange), std::move(request)), "drain");
     });
     const auto started = server_->start();
@@ -75,7 +95,7 @@ runtime::Task<> Admin::drain(std::shared_ptr<http::HttpExchange> exchange, Drain
         co_return;
     }
     session::Drain order;
-    order.on = request.on;
+    order.on = *request.on;
     order.only_ask = request.only_ask;
     auto state = co_await node_.operators_bus().call(*game, order);
     if (!state) {

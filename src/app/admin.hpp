@@ -2,6 +2,7 @@
 // The endpoint for operators of each node: /metrics for Prometheus, /healthz (the process works), /readyz (its roles
 // serve), and POST /v1/drain, which any node passes on to the game that is meant.
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/node.hpp"
@@ -13,7 +14,7 @@ namespace gs::app {
 /// The body of POST /v1/drain; the answer is a session::Draining.
 struct DrainRequest {
     std::string node;
-    bool on = true;
+    std::optional<bool> on;  ///< must be there: nothing is drained by a field that was forgotten
     bool only_ask = false;
     FIELDS(node, on, only_ask)
 };

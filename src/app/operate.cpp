@@ -1,7 +1,10 @@
 #include "app/operate.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <thread>
+
+#include <fmt/ranges.h>
 
 #include "api/json.hpp"
 #include "app/admin.hpp"
@@ -12,7 +15,9 @@ namespace gs::app {
 namespace {
 
 constexpr auto ask_again = std::chrono::milliseconds{200};
+constexpr std::string_view not_here = "there is nothing at /v1/drain";  // what any HTTP endpoint of ours answers
 constexpr auto tell_every = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds answer_least{500}, answer_most{10'000};  // of one request
 
 /// What http::json_error writes.
 struct Refusal {
@@ -38,6 +43,16 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     }
     auto named = config;
     named.overrides.node = options.node;
+    auto tree = load_config(config.sources);
+    if (tree) {
+        const auto names =
+            tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
+        if (std::find(names.begin(), names.end(), options.node) == names.end()) {
+            return Error{
+                Code::invalid, "there is no node \"{}\" in {}; {}", options.node, config.sources.file->string(),
+                names.empty() ? "it describes no cluster" : fmt::format("there are: {}", fmt::join(names, ", "))};
+        }
+    }
     const auto checked = load_checked(named);
     if (!checked) {
         return Error{Code::invalid, "node {} in {}: {}", options.node, config.sources.file->string(),
@@ -50,18 +65,29 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     return checked->node.admin_address;
 }
 
-Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request) {
+Result<session::Draining> ask(http::HttpClient& client, const std::string& address, const DrainRequest& request,
+                              std::chrono::milliseconds patience) {
     http::HttpFetch fetch;
+    fetch.timeout = std::clamp(patience, answer_least, answer_most);
     fetch.method = "POST";
     fetch.url = fmt::format("http://{}/v1/drain", address);
     fetch.headers = {{"Content-Type", "application/json"}};
     fetch.body = to_json(request);
     const auto response = client.fetch(fetch);
     if (!response) {
-        return Error{Code::unavailable, "the admin endpoint {} does not answer: {}", address,
-                     response.error().message()};
+        return Error{Code::unavailable, "no admin endpoint answers at {}: {}", address, response.error().message()};
     }
-    if (response->status == 200) return from_json<session::Draining>(response->body);
+    if (response->status == 200) {
+        auto state = from_json<session::Draining>(response->body);
+        if (state) return state;
+    }
+    const bool is_elsewhere = response->status == 200 || response->body.find(not_here) != std::string::npos;
+    if (is_elsewhere) {
+        return Error{Code::unavailable,
+                     "{} answers, but is not the admin endpoint of a node; give the address that its node has as "
+                     "`admin` in the cluster file, or as admin.address",
+                     address};
+    }
     const auto told = from_json<RefusalAnswer>(response->body);
     if (told) return Error::verbatim(Code::unavailable, std::string{told->error.message});
     return Error{Code::unavailable, "{} answered {}: {}", address, response->status, response->body};
@@ -77,12 +103,15 @@ int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
     if (!address) return complain(address.error());
     http::HttpClient client;
     DrainRequest request{options.node, on, true};
-    const auto before = ask(client, *address, request);
+    const auto began = Clock::now();
+    const auto left = [&] {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(options.patience - (Clock::now() - began));
+    };
+    const auto before = ask(client, *address, request, left());
     if (!before) return complain(before.error());
     request.only_ask = false;
-    const auto began = Clock::now();
     auto told = began;
-    auto state = ask(client, *address, request);
+    auto state = ask(client, *address, request, left());
     if (!state) return complain(state.error());
     if (!on) {
         std::cout << fmt::format("{} takes players ({} there)\n", options.node, players(state->players));
@@ -102,7 +131,7 @@ int drain_node(const RunOptions& config, const AdminOptions& options, bool on) {
             std::cout << fmt::format("{} to go\n", players(state->players)) << std::flush;
         }
         std::this_thread::sleep_for(ask_again);
-        state = ask(client, *address, request);
+        state = ask(client, *address, request, left());
         if (!state) return complain(state.error());
         if (!state->on) {
             return complain(
