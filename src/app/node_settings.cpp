@@ -1,6 +1,7 @@
 #include "app/node_settings.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include <fmt/ranges.h>
@@ -37,7 +38,79 @@ void set_text(SettingsTree& tree, const std::string& path, const std::string& va
     tree.set(path, std::move(setting));
 }
 
+/// A host:port that others find in the file; `fixed`: they must know the port, so the system cannot choose one.
+std::optional<Error> bad_address(const NodeRow& row, std::string_view key, const std::string& address, bool fixed) {
+    if (address.empty()) return {};
+    const auto parts = transport::parse_host_port(address);
+    if (!parts) return Error{Code::invalid, "node \"{}\": {}: {}", row.name, key, parts.error().message()};
+    if (fixed && parts->port == 0) {
+        return Error{Code::invalid, "node \"{}\": {}: \"{}\" has no port; other nodes must know it", row.name, key,
+                     address};
+    }
+    return {};
+}
+
+/// Mistakes that no process of the cluster would come up with.
+std::optional<Error> bad_rows(const NodeSettings& node) {
+    std::set<std::string> names;
+    std::map<std::string, std::string> taken;  // by address: whose it is
+    std::string storage;
+    for (const auto& row : node.rows) {
+        if (row.name.empty()) return Error{Code::invalid, "every [[node]] needs a name; one has none"};
+        if (!names.insert(row.name).second) {
+            return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is there twice", row.name};
+        }
+        if (row.roles.empty()) {
+            return Error{Code::invalid,
+                         "node \"{}\" has no roles; name some of gateway, login, center, game, storage, or all",
+                         row.name};
+        }
+        if (node.rows.size() > 1 && row.link.empty()) {
+            return Error{Code::invalid, "node \"{}\" needs a link address, for example link = \"127.0.0.1:7101\"",
+                         row.name};
+        }
+        if (!row.link.empty() && !node.development && !transport::is_loopback(row.link)) {
+            return Error{Code::invalid,
+                         "links have no encryption yet: outside of development mode the link of node \"{}\" must be a "
+                         "loopback address",
+                         row.name};
+        }
+        const std::pair<const char*, std::string> addresses[] = {
+            {"link", row.link}, {"admin", row.admin}, {"clients", row.clients}, {"http", row.http}};
+        for (const auto& [key, address] : addresses) {
+            if (auto bad = bad_address(row, key, address, std::string_view{key} == "link")) return bad;
+            if (address.empty() || address.ends_with(":0")) continue;
+            const auto [place, is_free] = taken.emplace(address, fmt::format("{} of node \"{}\"", key, row.name));
+            if (!is_free) {
+                return Error{Code::invalid, "{} of node \"{}\" is {}, and so is {}; give one of them another port",
+                             key,           row.name,
+                             address,       place->second};
+            }
+        }
+        if (!row.roles.contains(Role::storage)) continue;
+        if (!storage.empty()) {
+            return Error{Code::invalid,
+                         "nodes \"{}\" and \"{}\" both have the role storage; the engines of this version keep a "
+                         "database for one node alone",
+                         storage, row.name};
+        }
+        storage = row.name;
+    }
+    return {};
+}
+
 }  // namespace
+
+Result<void> require_whole_cluster(const NodeSettings& node) {
+    if (node.rows.empty()) return {};
+    for (std::size_t index = 0; index < role_count; ++index) {
+        const auto role = static_cast<Role>(index);
+        const bool has_it = std::any_of(node.rows.begin(), node.rows.end(),
+                                        [&](const NodeRow& row) { return row.roles.contains(role); });
+        if (!has_it) return Error{Code::invalid, "no [[node]] has the role {}; a cluster needs each role once", role};
+    }
+    return {};
+}
 
 Result<std::set<Role>> parse_roles(const std::vector<std::string>& names) {
     std::set<Role> roles;
@@ -85,6 +158,12 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                         fmt::join(names, ", ")};
     }
     if (row != node.rows.end()) {
+        if (!node.roles.empty()) {
+            mistake = Error{Code::invalid,
+                            "server.roles does not go with a cluster file: others find what node \"{}\" runs in its "
+                            "[[node]] row",
+                            row->name};
+        }
         node.roles = row->roles;
         node.link_address = row->link;
         set_text(tree, "admin.address", row->admin, row->name);
@@ -132,32 +211,7 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
     node.link_timeout = std::chrono::milliseconds{cluster.integer(
         "link_timeout_ms", 5000, {100, 600'000}, "milliseconds", "a node that is silent for so long counts as lost")};
     if (mistake) return *mistake;
-    std::set<std::string> names;
-    std::string storage;
-    for (const auto& known : node.rows) {
-        if (known.name.empty() || !names.insert(known.name).second) {
-            return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is empty or there twice",
-                         known.name};
-        }
-        if (node.rows.size() > 1 && known.link.empty()) {
-            return Error{Code::invalid, "node \"{}\" needs a link address, for example link = \"127.0.0.1:7101\"",
-                         known.name};
-        }
-        if (!known.link.empty() && !node.development && !transport::is_loopback(known.link)) {
-            return Error{Code::invalid,
-                         "links have no encryption yet: outside of development mode the link of node \"{}\" must be a "
-                         "loopback address",
-                         known.name};
-        }
-        if (!known.roles.contains(Role::storage)) continue;
-        if (!storage.empty()) {
-            return Error{Code::invalid,
-                         "nodes \"{}\" and \"{}\" both have the role storage; the engines of this version keep a "
-                         "database for one node alone",
-                         storage, known.name};
-        }
-        storage = known.name;
-    }
+    if (auto bad = bad_rows(node)) return *bad;
     return node;
 }
 

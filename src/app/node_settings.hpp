@@ -47,6 +47,8 @@ struct NodeOverrides {
 /// Reads and declares. Of a cluster file, the row of this node also sets gateway.tcp.address, login.http.address and
 /// admin.address in `tree`. Errors: invalid (unknown role or node, no roles at all).
 [[nodiscard]] Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides& overrides);
+/// Errors: invalid: the rows of a cluster file lack a role. Each of its processes would start, and nobody could play.
+[[nodiscard]] Result<void> require_whole_cluster(const NodeSettings& node);
 
 [[nodiscard]] Result<std::set<Role>> parse_roles(const std::vector<std::string>& names);
 

@@ -177,6 +177,17 @@ Result<CheckedConfig> load_checked(const RunOptions& options) {
     const bool development = !node || node->development;
     const auto declared = declare_all(*config.tree, development, compiled_roles(), compiled_modules());
     if (!declared) return declared.error();
+    for (const std::string key : {"admin.address", "gateway.tcp.address", "login.http.address"}) {
+        const auto place = config.tree->values().find(key);
+        if (place == config.tree->values().end()) continue;
+        const auto& [value, key_at, value_at, typed] = place->second;
+        const auto* text = std::get_if<std::string>(&value);
+        const auto address = typed.value_or(text == nullptr ? "" : *text);
+        // Those of a [[node]] row are told with the row.
+        if (address.empty() || value_at.source.starts_with("[[node]]")) continue;
+        const auto parts = transport::parse_host_port(address);
+        if (!parts) config.tree->add_problem(value_at, fmt::format("{}: {}", key, parts.error().message()));
+    }
     const auto checked = config.tree->finish();
     if (!checked) return checked.error();
     if (!node) return node.error();
@@ -238,7 +249,12 @@ int check_config(const RunOptions& options, bool print_defaults) {
             std::cerr << config.error().message() << "\n";
             return exit_wrong_use;
         }
-        if (!print_defaults) continue;
+        if (!print_defaults) {
+            const auto whole = require_whole_cluster(config->node);
+            if (whole) continue;
+            std::cerr << whole.error().message() << "\n";
+            return exit_wrong_use;
+        }
         std::cout << documented_config(config->tree->declared());
         return exit_stopped;
     }

@@ -13,6 +13,7 @@
 
 #include "app/config/documented.hpp"
 #include "app/run.hpp"
+#include "http/client.hpp"
 #include "tests/processes/server.hpp"
 
 using namespace gs::test;
@@ -132,6 +133,105 @@ TEST_CASE("a cluster file asks for a node and names the roles it does not know",
     const auto none = run({GS_BINARY, "up", "none.toml"}, directory.path().string());
     CHECK(none.code == 2);
     CHECK(none.output == "gameserver: none.toml describes no [[node]]; etc/cluster-local.toml is an example\n");
+}
+
+TEST_CASE("check-config names the nodes and keys of a cluster that cannot run", "[process][CFG-01]") {
+    const ScratchDirectory directory;
+    const auto example = read(GS_SOURCE_DIR "/etc/cluster-local.toml");
+    const auto check = [&](const std::string& from, const std::string& to) {
+        auto text = example;
+        REQUIRE(text.find(from) != std::string::npos);
+        text.replace(text.find(from), from.size(), to);
+        write(directory.file("c.toml"), text);
+        const auto finished = run({GS_BINARY, "check-config", "--config", "c.toml"}, directory.path().string());
+        CHECK(finished.code == (from == to ? 0 : 2));
+        return finished.output;
+    };
+    const std::string center_link = "link = \"127.0.0.1:7103\"";
+    CHECK(check(center_link, center_link) == "the configuration is fine\n");
+    CHECK(check(center_link, "link = \"127.0.0.1:0\"") ==
+          "node \"center-1\": link: \"127.0.0.1:0\" has no port; other nodes must know it\n");
+    CHECK(check(center_link, "link = \"127.0.0.1:71030\"") ==
+          "node \"center-1\": link: \"127.0.0.1:71030\" is not an address: write host:port, for example "
+          "127.0.0.1:7000\n");
+    CHECK(check("admin = \"127.0.0.1:7093\"", "admin = \"7093\"") ==
+          "node \"center-1\": admin: \"7093\" is not an address: write host:port, for example 127.0.0.1:7000\n");
+    CHECK(check(center_link, "link = \"127.0.0.1:7080\"") ==
+          "link of node \"center-1\" is 127.0.0.1:7080, and so is http of node \"login-1\"; give one of them another "
+          "port\n");
+    CHECK(check("roles = [\"center\"]", "roles = []") ==
+          "node \"center-1\" has no roles; name some of gateway, login, center, game, storage, or all\n");
+    CHECK(check("roles = [\"center\"]", "roles = [\"game\"]") ==
+          "no [[node]] has the role center; a cluster needs each role once\n");
+    CHECK(check("name = \"center-1\"", "name = \"\"") == "every [[node]] needs a name; one has none\n");
+    CHECK(check("name = \"center-1\"", "name = \"login-1\"") ==
+          "every [[node]] needs a name of its own; \"login-1\" is there twice\n");
+    write(directory.file("one.toml"), "[server]\ndevelopment = true\n[gateway.tcp]\naddress = \"7000\"\n");
+    const auto one = run({GS_BINARY, "check-config", "--config", "one.toml"}, directory.path().string());
+    CHECK(one.code == 2);
+    CHECK(one.output ==
+          "one.toml:4:11: gateway.tcp.address: \"7000\" is not an address: write host:port, for example "
+          "127.0.0.1:7000\n");
+    const auto roles = run({GS_BINARY, "run", "--config", GS_SOURCE_DIR "/etc/cluster-local.toml", "--node", "center-1",
+                            "--set", "server.roles=[\"center\",\"login\"]"},
+                           directory.path().string());
+    CHECK(roles.code == 2);
+    CHECK(roles.output == wrong +
+                              "server.roles does not go with a cluster file: others find what node \"center-1\" runs "
+                              "in its [[node]] row\n");
+}
+
+TEST_CASE("an order to a node that cannot be reached says why, and in time", "[process][CLI-04]") {
+    const ScratchDirectory directory;
+    const auto drain = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> words{GS_BINARY, "admin", "drain", "nobody"};
+        words.insert(words.end(), more.begin(), more.end());
+        return run(words, directory.path().string());
+    };
+    const std::string example{GS_SOURCE_DIR "/etc/cluster-local.toml"};
+    const auto unknown = drain({"--config", example});
+    CHECK(unknown.code == 2);
+    CHECK(unknown.output == "gameserver: there is no node \"nobody\" in " + example +
+                                "; there are: gateway-1, login-1, center-1, game-1, storage-1\n");
+    const Server server{directory.path() / "data"};
+    const auto login = server.login_url().substr(std::string{"http://"}.size());
+    const auto elsewhere = drain({"--at", login});
+    CHECK(elsewhere.code == 1);
+    CHECK(elsewhere.output == "gameserver: " + login +
+                                  " answers, but is not the admin endpoint of a node; give the address that its node "
+                                  "has as `admin` in the cluster file, or as admin.address\n");
+    const Occupied silent;
+    const auto began = Clock::now();
+    const auto late = drain({"--at", silent.address(), "--seconds", "1"});
+    CHECK(late.code == 1);
+    CHECK(Clock::now() - began < std::chrono::seconds{6});  // of ten that one request may take otherwise
+    INFO(late.output);
+    CHECK(late.output.starts_with("gameserver: no admin endpoint answers at " + silent.address()));
+}
+
+TEST_CASE("an order to drain over HTTP says all that is meant, or nothing is done", "[process][CLI-04][CEN-05]") {
+    const ScratchDirectory directory;
+    const Server server{directory.path() / "data"};
+    gs::http::HttpClient client;
+    const auto post = [&](const std::string& body, const std::string& type = "application/json") {
+        gs::http::HttpFetch fetch;
+        fetch.method = "POST";
+        fetch.url = server.admin_url() + "/v1/drain";
+        fetch.headers = {{"Content-Type", type}};
+        fetch.body = body;
+        const auto response = client.fetch(fetch).value();
+        return fmt::format("{} {}", response.status, response.body);
+    };
+    const std::string how{
+        " is missing; write {\\\"node\\\":NAME,\\\"on\\\":true} to drain a node, and false to let it "
+        "take players again"};
+    const auto says = [](const std::string& text) { return Catch::Contains(text); };
+    CHECK_THAT(post("{}"), Catch::StartsWith("400 ") && says("\\\"node\\\"" + how));
+    CHECK_THAT(post(R"({"node":"node-1"})"), Catch::StartsWith("400 ") && says("\\\"on\\\"" + how));
+    CHECK_THAT(post(R"({"node":"node-1","onn":true})"),
+               Catch::StartsWith("400 ") && says(R"(\"onn\" is unknown; did you mean \"on\"?)"));
+    CHECK_THAT(post(R"({"node":"node-1","on":false})", "text/plain"), Catch::StartsWith("400 "));
+    CHECK_THAT(post(R"({"node":"node-1","on":false})", "Application/JSON; charset=utf-8"), Catch::StartsWith("200 "));
 }
 
 TEST_CASE("a port in use is named with its key", "[process][CLI-04]") {
