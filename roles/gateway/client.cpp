@@ -136,8 +136,7 @@ void Client::on_hello(BytesView payload) {
     }
     if (secure_ == nullptr && !hello->handshake.empty()) {
         gateway_.count().rejected_hello.add();
-        refuse_hello(Code::invalid,
-                     "this gateway does not encrypt, and the client asks for it");
+        refuse_hello(Code::invalid, "this gateway does not encrypt, and the client asks for it");
         return;
     }
     wire::ServerHello answer;
@@ -378,6 +377,7 @@ void Client::close(Code code, std::string_view reason, bool reconnect) {
 void Client::on_closed(const Error& why) {
     if (state_ == State::closed) return;
     state_ = State::closed;
+    if (why.code() == Code::invalid) gateway_.count().rejected_malformed.add();  // a record that is not authentic
     gateway_.ended(*this, why.message());
 }
 
@@ -399,6 +399,7 @@ void Client::tick(std::uint32_t second) {
         close(Code::deadline, "the server could not let the player in in time; try again in a moment", true);
         return;
     }
+    if (partial_ == 0 && secure_ != nullptr && secure_->holds_half_a_record()) partial_ = second;
     if (partial_ != 0 && !is_held() && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
         gateway_.count().rejected_timeout.add();
         close(Code::deadline,
