@@ -30,6 +30,7 @@ public:
     explicit Holder(bool is_server) : is_server_{is_server} {}
     std::size_t on_bytes(BytesView bytes) override {
         ++calls;
+        if (holds) return 0;
         std::size_t taken = 0;
         for (;;) {
             const auto rest = as_text(bytes.subspan(taken));
@@ -53,6 +54,7 @@ public:
     std::shared_ptr<SecureConnection> connection;
     std::string text, why;
     int calls = 0;
+    bool holds = false;  // takes nothing
 
 private:
     bool is_server_;
@@ -165,6 +167,23 @@ TEST_CASE("who does not read is handed what came before when it reads again", "[
     pair.server.connection->set_reading(true);
     pair.time.settle();
     CHECK(pair.server.text == "secure begun half line more ");
+}
+
+TEST_CASE("what a handler did not take comes again when it reads", "[transport][noise][MSG-06]") {
+    Pair pair;
+    pair.secure();
+    pair.time.settle();
+    pair.server.holds = true;
+    pair.client.say("waits");
+    pair.time.settle();
+    CHECK(pair.server.text == "secure ");
+    pair.server.connection->set_reading(false);
+    pair.server.holds = false;
+    pair.time.settle();
+    CHECK(pair.server.text == "secure ");
+    pair.server.connection->set_reading(true);
+    pair.time.settle();
+    CHECK(pair.server.text == "secure waits ");
 }
 
 TEST_CASE("the end of a stream is told from a cut", "[transport][noise][MSG-06]") {
