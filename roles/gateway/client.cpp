@@ -495,6 +495,7 @@ void Client::tick(std::uint32_t second) {
         close(Code::deadline, "the server could not let the player in in time; try again in a moment", true);
         return;
     }
+    if (partial_ == 0 && secure_ != nullptr && secure_->holds_half_a_record()) partial_ = second;
     if (partial_ != 0 && !is_held() && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
         gateway_.count().rejected_timeout.add();
         close(Code::deadline,

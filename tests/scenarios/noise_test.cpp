@@ -59,6 +59,7 @@ public:
         flush();
         cluster_.advance(5ms);
     }
+    void send_raw(BytesView bytes) { connection_->output().append(bytes); }
     [[nodiscard]] bool encrypted() const { return protocol_.encrypted(); }
 
     // --- somebody on the way flips the bits of one byte of what is sent or received; counted from the beginning
@@ -220,6 +221,7 @@ TEST_CASE("a byte that was changed on the way to the gateway lets nobody in", "[
         if (place >= hello) CHECK(client.received.size() == hello_end(client.received));
     }
     CHECK(cluster.metric("all", "gameserver_gateway_players") == 1);
+    CHECK(cluster.metric("all", R"(gameserver_client_rejected_total{reason="malformed"})") > 100);
     CHECK(witness.echo("served") == "served");
 }
 
@@ -286,6 +288,19 @@ TEST_CASE("a client lets in no gateway of another root", "[scenario][noise][MSG-
     CHECK_THAT(client.why, Catch::Contains("not signed by a root that is trusted here"));
     // Nothing private was said: the hello is all that it sent.
     CHECK(client.sent.size() == wire::cut_frame(client.sent, client.sent.size()).consumed());
+}
+
+TEST_CASE("a record that was begun has to be finished", "[scenario][noise][MSG-06]") {
+    TestCluster cluster;
+    encrypt(cluster);
+    cluster.start();
+    SecureClient client{cluster};
+    REQUIRE(client.enter(player(1)));
+    client.send_raw(Binary{100, 0, 0, 0, 1, 2, 3});
+    cluster.advance(9s);
+    CHECK(client.why.empty());
+    cluster.advance(4s);
+    CHECK_THAT(client.why, Catch::Contains("a frame was begun and not finished within 10 s"));
 }
 
 TEST_CASE("a record of a stranger is bounded like its frames", "[scenario][noise][MSG-06]") {

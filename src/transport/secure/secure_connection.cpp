@@ -63,6 +63,7 @@ std::size_t SecureConnection::on_bytes(BytesView bytes) {
         status = read.status;
         taken += read.consumed;
     }
+    half_a_record_ = status == RecordReader::Status::incomplete && taken < bytes.size();
     deliver();
     if (handler_ == nullptr) return bytes.size();
     if (status == RecordReader::Status::broken) {

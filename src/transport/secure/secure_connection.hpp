@@ -19,6 +19,8 @@ public:
     ~SecureConnection() override;
 
     void set_record_bytes_max(std::size_t bytes) { record_bytes_max_ = bytes; }
+    /// A record was begun and is not whole yet.
+    [[nodiscard]] bool holds_half_a_record() const { return half_a_record_; }
 
     void start(ConnectionHandler& handler) override;
     Buffer& output() override;
@@ -46,7 +48,7 @@ private:
     std::size_t record_bytes_max_;
     Buffer held_;   // written in this turn
     Buffer plain_;  // decrypted, and not taken by the handler yet
-    bool reading_ = true, open_ = true;
+    bool reading_ = true, open_ = true, half_a_record_ = false;
 };
 
 }  // namespace gs::transport

@@ -30,6 +30,7 @@ public:
     Holder(runtime::Loop& loop, bool is_server) : loop_{loop}, is_server_{is_server} {}
     std::size_t on_bytes(BytesView bytes) override {
         ++calls;
+        if (holds) return 0;
         std::size_t taken = 0;
         for (;;) {
             const auto rest = as_text(bytes.subspan(taken));
@@ -61,6 +62,7 @@ public:
     std::shared_ptr<SecureConnection> connection;  // once it encrypts
     std::string text, why;
     int calls = 0;
+    bool holds = false;  // takes nothing
 
 private:
     runtime::Loop& loop_;
@@ -174,6 +176,23 @@ TEST_CASE("who does not read is handed what came before when it reads again", "[
     pair.server.connection->set_reading(true);
     pair.time.settle();
     CHECK(pair.server.text == "secure begun half line more ");
+}
+
+TEST_CASE("what a handler did not take comes again when it reads", "[transport][noise][MSG-06]") {
+    Pair pair;
+    pair.secure();
+    pair.time.settle();
+    pair.server.holds = true;
+    pair.client.say("waits");
+    pair.time.settle();
+    CHECK(pair.server.text == "secure ");
+    pair.server.connection->set_reading(false);
+    pair.server.holds = false;
+    pair.time.settle();
+    CHECK(pair.server.text == "secure ");
+    pair.server.connection->set_reading(true);
+    pair.time.settle();
+    CHECK(pair.server.text == "secure waits ");
 }
 
 TEST_CASE("the end of a stream is told from a cut", "[transport][noise][MSG-06]") {
