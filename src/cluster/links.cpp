@@ -11,7 +11,7 @@ namespace gs::cluster {
 namespace {
 
 constexpr std::string_view link_magic = "GSL1";
-constexpr std::uint16_t link_protocol = 3;
+constexpr std::uint16_t link_protocol = 4;
 constexpr std::size_t frame_bytes_max = 16U << 20U;
 constexpr std::size_t body_bytes_max = frame_bytes_max - 64;  // less what stands before a body
 constexpr std::size_t hello_bytes_max = 4096;

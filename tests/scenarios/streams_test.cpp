@@ -297,8 +297,8 @@ TEST_CASE("a center that begins anew knows whose session is whose", "[sessions][
                  {"gate-1", {Role::gateway}},
                  {"gate-2", {Role::gateway}},
                  {"game-1", {Role::game}}}};
-    TestClient anna{world, player(1), "gate-1"};
     TestClient older{world, player(1), "gate-2"};
+    TestClient anna{world, player(1), "gate-1"};
     world.kill("center");
     CHECK(anna.request(echo::Echo{"meanwhile"}).value().text == "meanwhile");
     world.start();
