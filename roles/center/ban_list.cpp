@@ -8,14 +8,8 @@ namespace {
 
 constexpr std::string_view space = "ban";
 constexpr std::size_t text_bytes_max = 256;
-
-void check_whom(std::string_view whom) {
-    for (const std::string_view kind : {"player:", "address:", "device:"}) {
-        if (whom.starts_with(kind) && whom.size() > kind.size() && whom.size() <= text_bytes_max) return;
-    }
-    throw Error{Code::invalid, "\"{}\" is nobody who can be banned: say player:51, address:192.0.2.1 or device:NAME",
-                whom};
-}
+constexpr std::int64_t remembered_seconds = 86'400;  // after its end a ban can be looked at for so long
+constexpr std::size_t forgotten_max = 200, bans_in_note_max = 1000;
 
 }  // namespace
 
@@ -32,24 +26,33 @@ runtime::Task<Result<void>> BanList::read() {
     if (!stored) co_return Result<void>{stored.error()};
     if (changes_ != changes) co_return Result<void>{Error{Code::conflict, "a ban was changed meanwhile"}};
     auto before = std::exchange(bans_, {});
+    session::BansRead news;
+    storage::Commit forgotten;
     for (const auto& record : *stored) {
         auto ban = from_json<session::Ban>(record.data);
         if (!ban) {
             log::error("the ban of {} cannot be read: {}", record.key, ban.error().message());
             continue;
         }
+        if (ban->until != 0 && ban->until + remembered_seconds <= now()) {
+            if (forgotten.records.size() < forgotten_max)
+                forgotten.records.push_back({std::string{space}, record.key, record.version, std::nullopt});
+            continue;
+        }
         const bool is_new = !before.contains(record.key);
         bans_[record.key] = *ban;
         if (!is_new || (ban->until != 0 && ban->until <= now())) continue;
-        session::BanChanged note;
-        note.ban = std::move(*ban);
-        bus_.publish(Role::gateway, std::move(note));
+        news.bans.push_back(std::move(*ban));
+        if (news.bans.size() == bans_in_note_max) bus_.publish(Role::gateway, std::exchange(news, {}));
     }
+    if (!news.bans.empty()) bus_.publish(Role::gateway, std::move(news));
+    // Another center may do it at the same time: then it is done.
+    if (!forgotten.records.empty()) co_await persistence_.commit(std::move(forgotten), std::chrono::seconds{5});
     co_return Result<void>{};
 }
 
 runtime::Task<Done> BanList::put(session::PutBan request) {
-    check_whom(request.ban.whom);
+    request.ban.whom = session::canonical_ban(request.ban.whom).value();
     if (request.ban.reason.size() > text_bytes_max)
         throw Error{Code::invalid, "a reason has at most {} bytes", text_bytes_max};
     if (request.ban.until != 0 && request.ban.until <= now())
@@ -63,6 +66,7 @@ runtime::Task<Done> BanList::put(session::PutBan request) {
 }
 
 runtime::Task<Done> BanList::lift(session::LiftBan request) {
+    request.whom = session::canonical_ban(request.whom).value();
     if (!bans_.contains(request.whom)) throw Error{Code::not_found, "{} is not banned", request.whom};
     co_await store(request.whom, std::nullopt);
     log::info("the ban of {} is lifted", request.whom);

@@ -114,9 +114,12 @@ runtime::Task<> Center::start() {
 
 /// Nobody is let in before they are known. What another center's note did not bring comes with the next reading.
 runtime::Task<> Center::read_bans() {
+    int failures = 0;
     for (;;) {
         auto read = co_await bans_.read();
         if (read) break;
+        if (++failures % 100 == 0)
+            log::warn("the bans cannot be read, so nobody is let in: {}", read.error().message());
         co_await runtime::sleep(loop_, std::chrono::milliseconds{50});
     }
     timers_.after("bans", bans_period, [this] { tasks_.spawn(read_bans(), "read bans"); });
@@ -223,20 +226,21 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
         throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
     const bool resumes = request.claim.session != 0;
+    const bool has_place = queue_.redeem(request.ticket);  // given up by whatever is thrown
     if (!planted(PlantedBug::resume_checks_last)) check_claim(request);
     check_bans(request);
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
-    if (!known && !resumes) {
+    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
+    if (!known && !resumes && !has_place) {
         queue_.set_playing(players_.size());
-        const auto ticket = queue_.enter(request.player, from, request.ticket);
+        const auto ticket = queue_.enter(request.player, from);
         if (ticket != 0) {
             session::Attached waits;
             waits.ticket = ticket;
             co_return waits;
         }
     }
-    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
     const bool moves = !known || place->second.game != game;
     const auto old_gateway = known ? place->second.gateway : std::nullopt;
     const auto old_epoch = known ? place->second.epoch : ConnectionEpoch{};

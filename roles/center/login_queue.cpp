@@ -3,7 +3,7 @@
 namespace gs::center {
 
 namespace {
-constexpr auto place_kept = std::chrono::seconds{10};
+constexpr auto place_kept = std::chrono::seconds{30};
 constexpr auto tell_period = std::chrono::seconds{2};
 constexpr auto rate_window = std::chrono::minutes{1};
 }  // namespace
@@ -26,12 +26,14 @@ std::size_t LoginQueue::places() const {
     return taken < share ? share - taken : 0;
 }
 
-std::uint64_t LoginQueue::enter(PlayerId player, RoleAddress gateway, std::uint64_t ticket) {
+bool LoginQueue::redeem(std::uint64_t ticket) {
+    if (admitted_.erase(ticket) == 0) return false;
+    let_in_.push_back(loop_.now());
+    return true;
+}
+
+std::uint64_t LoginQueue::enter(PlayerId player, RoleAddress gateway) {
     if (online_max_ == 0) return 0;
-    if (admitted_.erase(ticket) > 0) {
-        let_in_.push_back(loop_.now());
-        return 0;
-    }
     if (const auto known = ticket_of_.find(player); known != ticket_of_.end()) {
         waiting_[known->second].gateway = gateway;  // its newer connection keeps the place
         told_at_ = {};

@@ -1,6 +1,7 @@
 #pragma once
 // Logins that wait until others have left. Each center lets in its share of `center.online_max`, first come, first
-// served; who resumes a session or takes over a connection does not wait, since the player is counted already.
+// served; who resumes a session or takes over a connection does not wait, even if that makes a few too many: after the
+// loss of a game server its players come back beside those who got their places.
 // Owner: the center. Loop: its own. Bounds: center.queue_max; more are refused busy.
 #include <deque>
 #include <map>
@@ -16,9 +17,10 @@ public:
 
     /// How many players count now. Called before each decision.
     void set_playing(std::size_t playing) { playing_ = playing; }
-    /// The ticket of a login that has to wait; 0: it may go on. `ticket` is the one that it was let in with, or 0.
-    /// Errors: throws busy: too many wait.
-    [[nodiscard]] std::uint64_t enter(PlayerId player, RoleAddress gateway, std::uint64_t ticket);
+    /// Whether that ticket was let in: its place was kept until now.
+    [[nodiscard]] bool redeem(std::uint64_t ticket);
+    /// The ticket of a login that has to wait; 0: it may go on. Errors: throws busy: too many wait.
+    [[nodiscard]] std::uint64_t enter(PlayerId player, RoleAddress gateway);
     void leave(std::uint64_t ticket, RoleAddress gateway);
     void forget(RoleAddress gateway);
     /// Lets in as many as there are places; tells gateways how far it is.

@@ -21,15 +21,22 @@ Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Co
       since_{gateway.second()},
       heard_{gateway.second()} {
     address_ = connection_->remote();
-    if (const auto parts = transport::parse_host_port(address_)) address_ = parts->host;
+    if (const auto parts = transport::parse_host_port(address_)) set_address(parts->host);
     fill_random(nonce_);
     behind_proxy_ = gateway.settings().proxies.contains(address_);
 }
 
-bool Client::is_banned_by(std::string_view whom) const {
-    return whom == session::ban_of_address(address_) ||
-           (is_attached() &&
-            (whom == session::ban_of_player(player_) || (!device_.empty() && whom == session::ban_of_device(device_))));
+void Client::set_address(const std::string& address) {
+    const auto canonical = session::canonical_address(address);
+    address_ = canonical.empty() ? address : canonical;
+}
+
+std::vector<std::string> Client::ban_keys() const {
+    std::vector<std::string> keys{session::ban_of_address(address_)};
+    if (!is_attached()) return keys;
+    keys.push_back(session::ban_of_player(player_));
+    if (!device_.empty()) keys.push_back(session::ban_of_device(device_));
+    return keys;
 }
 
 void Client::attach(PlayerId player, const session::Attached& attached, std::string device) {
@@ -495,7 +502,8 @@ void Client::tick(std::uint32_t second) {
         close(Code::deadline, "the server could not let the player in in time; try again in a moment", true);
         return;
     }
-    if (partial_ == 0 && secure_ != nullptr && secure_->holds_half_a_record()) partial_ = second;
+    if (is_held() && partial_ != 0) partial_ = second;  // the rest of it is not read
+    if (partial_ == 0 && !is_held() && secure_ != nullptr && secure_->holds_half_a_record()) partial_ = second;
     if (partial_ != 0 && !is_held() && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
         gateway_.count().rejected_timeout.add();
         close(Code::deadline,
@@ -509,7 +517,7 @@ void Client::tick(std::uint32_t second) {
         gateway_.end_later(*this, "it reads too slowly");
         return;
     }
-    if (state_ != State::playing) return;
+    if (state_ != State::playing && ticket_ == 0) return;
     if (is_held()) {
         heard_ = second;  // nobody listens
         if (gateway_.now() - held_since_ > held_max)

@@ -35,7 +35,7 @@ public:
     [[nodiscard]] Binary nonce() const { return {nonce_.begin(), nonce_.end()}; }
     [[nodiscard]] const std::string& address() const { return address_; }
     /// As a balancer says.
-    void set_address(std::string address) { address_ = std::move(address); }
+    void set_address(const std::string& address);
     /// A balancer has yet to say whose connection it is.
     [[nodiscard]] bool is_behind_proxy() const { return behind_proxy_; }
     [[nodiscard]] std::set<std::string>& channels() { return channels_; }
@@ -53,7 +53,8 @@ public:
     void go_on(const session::Entrance& entrance);
     [[nodiscard]] bool is_held() const { return held_ != Held::no; }
 
-    [[nodiscard]] bool is_banned_by(std::string_view whom) const;
+    /// By what a ban may name it.
+    [[nodiscard]] std::vector<std::string> ban_keys() const;
     /// Nobody may resume it once this connection is closed.
     void end_session() { left_ = true; }
 

@@ -21,7 +21,10 @@ Gateway::Gateway(RoleContext& context)
       settings_{context.settings, context.development},
       counters_{context.metrics},
       verifier_{settings_.zone},
-      certificate_{context.metrics},
+      tls_{context.metrics},
+      identity_expires_{context.metrics.gauge(
+          "gameserver_gateway_noise_certificate_expires_seconds",
+          "when the certificate of the native protocol's encryption ends, in seconds since 1970; 0: there is none")},
       data_directory_{context.data_directory},
       node_{context.node},
       development_{context.development},
@@ -45,6 +48,8 @@ Gateway::Gateway(RoleContext& context)
     bus_.on<session::SwitchClient>(
         [this](const cluster::Envelope&, const session::SwitchClient& note) { switch_client(note); });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
+    bus_.on<session::BansRead>(
+        [this](const cluster::Envelope&, const session::BansRead& note) { apply_bans(note.bans); });
     bus_.on<session::BanChanged>([this](const cluster::Envelope&, const session::BanChanged& note) { on_ban(note); });
     bus_.on<session::QueueMoved>([this](const cluster::Envelope& envelope, const session::QueueMoved& note) {
         on_queue_moved(note, envelope.from);
@@ -81,8 +86,8 @@ void Gateway::load_key() {
 
 void Gateway::load_certificate() {
     if (settings_.certificate_file.empty()) return;
-    const auto loaded = certificate_.load(in_directory(data_directory_, settings_.certificate_file),
-                                          in_directory(data_directory_, settings_.key_file));
+    const auto loaded = tls_.load(in_directory(data_directory_, settings_.certificate_file),
+                                  in_directory(data_directory_, settings_.key_file));
     if (!loaded) throw Error{Code::invalid, "gateway.tls: {}", loaded.error().message()};
 }
 
@@ -92,7 +97,25 @@ void Gateway::load_own_identity() {
     files.key = in_directory(data_directory_, settings_.noise_key_file);
     files.certificate = in_directory(data_directory_, settings_.noise_certificate_file);
     if (development_) files.zone_key = data_directory_ / "zone.key";
-    identity_ = load_identity(files, node_, settings_.zone, static_cast<std::int64_t>(wall_ms() / 1000));
+    std::error_code ignored;
+    identity_read_ = std::filesystem::last_write_time(files.certificate, ignored);
+    auto loaded = load_identity(files, node_, settings_.zone, static_cast<std::int64_t>(wall_ms() / 1000));
+    identity_ = std::move(loaded.identity);
+    identity_expires_.set(loaded.expires);
+}
+
+void Gateway::reload_identity() {
+    if (!settings_.encrypted) return;
+    std::error_code failed;
+    const auto file = in_directory(data_directory_, settings_.noise_certificate_file);
+    const auto written = std::filesystem::last_write_time(file, failed);
+    if (failed || written == identity_read_) return;
+    try {
+        load_own_identity();
+        log::info("the certificate {} was read again", file.string());
+    } catch (const Error& error) {
+        log::error("the certificate stays as it was: {}", error.message());
+    }
 }
 
 runtime::Task<> Gateway::start() {
@@ -105,7 +128,7 @@ runtime::Task<> Gateway::start() {
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
     if (settings_.advertise.empty()) settings_.advertise = listener_->address();
-    if (settings_.websocket_advertise.empty() && certificate_.current() != nullptr) {
+    if (settings_.websocket_advertise.empty() && tls_.current() != nullptr) {
         settings_.websocket_advertise = fmt::format("wss://{}/", settings_.advertise);
     } else if (settings_.websocket_advertise.empty() && !settings_.encrypted) {
         settings_.websocket_advertise = fmt::format("ws://{}/", settings_.advertise);
@@ -142,8 +165,11 @@ void Gateway::report() {
 void Gateway::tick() {
     ++second_;
     report();
-    std::erase_if(recent_bans_, [&](const auto& ban) { return second_ - ban.first > recent_ban_seconds; });
-    if (second_ % certificate_check_seconds == 0) certificate_.reload_changed();
+    std::erase_if(recent_bans_, [&](const auto& ban) { return second_ - ban.second.came > recent_ban_seconds; });
+    if (second_ % certificate_check_seconds == 0) {
+        tls_.reload_changed();
+        reload_identity();
+    }
     std::vector<std::uint64_t> all;
     all.reserve(clients_.size());
     for (const auto& [id, client] : clients_) all.push_back(id);
@@ -183,13 +209,19 @@ void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
 
 void Gateway::set_address(Client& client, const std::string& address) {
     client.set_address(address);
-    if (++unauthenticated_[address] <= settings_.unauthenticated_per_address_max) return;
+    if (++unauthenticated_[client.address()] <= settings_.unauthenticated_per_address_max) return;
     counters_.rejected_full.add();
     client.refuse(Code::busy, "too many connections wait to log in");
 }
 
 void Gateway::enter(Client& client, wire::Enter claim) {
-    tasks_.spawn(enter_task(client.id(), std::move(claim), 0), "enter");
+    const auto player = player_of(claim);
+    if (!player) {
+        client.refuse_enter(player.error());
+        return;
+    }
+    claim.token.clear();
+    tasks_.spawn(enter_task(client.id(), *player, std::move(claim), 0), "enter");
 }
 
 Result<PlayerId> Gateway::player_of(const wire::Enter& claim) {
@@ -203,21 +235,15 @@ Result<PlayerId> Gateway::player_of(const wire::Enter& claim) {
     return claims->player;
 }
 
-runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim, std::uint64_t ticket) {
-    const auto player = player_of(claim);
-    if (!player) {
-        find(client_id)->refuse_enter(player.error());
-        co_return;
-    }
-    const auto center = session::center_of(bus_, *player);
+runtime::Task<> Gateway::enter_task(std::uint64_t client_id, PlayerId player, wire::Enter claim, std::uint64_t ticket) {
+    const auto center = session::center_of(bus_, player);
     if (!center) {
         find(client_id)->refuse_enter(center.error());
         co_return;
     }
     session::Attach attach;
-    attach.player = *player;
+    attach.player = player;
     attach.claim = claim;
-    attach.claim.token.clear();
     attach.nonce = find(client_id)->nonce();
     attach.address = find(client_id)->address();
     attach.ticket = ticket;
@@ -229,39 +255,37 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, wire::Enter claim, 
         if (client != nullptr) client->refuse_enter(attached.error());
         co_return;
     }
-    if (attached->ticket != 0) {
-        if (client == nullptr) {
-            bus_.send(*center, session::QueueLeft{attached->ticket});
-            co_return;
-        }
-        forget_unauthenticated(*client);
-        client->wait_in_queue(*center, attached->ticket);
-        queued_[{*center, attached->ticket}] = Queued{client_id, std::move(claim)};
-        co_return;
-    }
     if (client == nullptr) {
-        give_up(*player, *attached);
+        if (attached->ticket != 0) {
+            bus_.send(*center, session::QueueLeft{attached->ticket});
+        } else {
+            give_up(player, *attached);
+        }
         co_return;
     }
-    const auto known = players_.find(*player);
+    if (attached->ticket != 0) {
+        wait_in_queue(*client, *center, attached->ticket, player, std::move(claim));
+        co_return;
+    }
+    const auto known = players_.find(player);
     auto* older = known == players_.end() ? nullptr : known->second;
     if (older != nullptr && older->epoch() > attached->epoch) {
         client->refuse_enter({Code::fenced, "a newer login of this account came at the same time"});
-        give_up(*player, *attached);
+        give_up(player, *attached);
         co_return;
     }
     if (older != nullptr) older->close(Code::fenced, "this account logged in somewhere else", false);
-    client->attach(*player, *attached, claim.device);
-    players_[*player] = client;
+    client->attach(player, *attached, claim.device);
+    players_[player] = client;
     // A center may have let the player in before it heard of a ban that came here meanwhile.
-    const auto ban = std::find_if(recent_bans_.begin(), recent_bans_.end(),
-                                  [&](const auto& recent) { return client->is_banned_by(recent.second.whom); });
-    if (ban != recent_bans_.end()) {
+    for (const auto& key : client->ban_keys()) {
+        const auto ban = recent_bans_.find(key);
+        if (ban == recent_bans_.end()) continue;
         counters_.banned.add();
-        client->refuse_enter(Error::verbatim(Code::forbidden, session::ban_text(ban->second)));
+        client->refuse_enter(Error::verbatim(Code::forbidden, session::ban_text(ban->second.ban)));
         co_return;
     }
-    co_await join_game(client_id, *player, std::move(claim), *attached);
+    co_await join_game(client_id, player, std::move(claim), *attached);
 }
 
 runtime::Task<> Gateway::join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim,
@@ -344,6 +368,33 @@ void Gateway::kick(const session::Kick& kick) {
     client->close(kick.code, kick.reason, kick.reconnect);
 }
 
+void Gateway::wait_in_queue(Client& client, RoleAddress center, std::uint64_t ticket, PlayerId player,
+                            wire::Enter claim) {
+    auto& place = queued_[{center, ticket}];
+    // An older connection of the same player had it.
+    if (auto* older = find(place.client); older != nullptr && older != &client) {
+        older->leave_queue();
+        older->refuse_enter({Code::fenced, "this account logs in somewhere else"});
+    }
+    forget_unauthenticated(client);
+    client.wait_in_queue(center, ticket);
+    place = Queued{client.id(), player, std::move(claim)};
+}
+
+/// The center has forgotten them, or will not hear of them.
+void Gateway::lose_queue(RoleAddress center) {
+    std::vector<std::uint64_t> lost;
+    for (auto at = queued_.lower_bound({center, 0}); at != queued_.end() && at->first.first == center; ++at)
+        lost.push_back(at->second.client);
+    std::erase_if(queued_, [&](const auto& entry) { return entry.first.first == center; });
+    for (const auto id : lost) {
+        auto* client = find(id);
+        if (client == nullptr) continue;
+        client->leave_queue();
+        client->close(Code::unavailable, "the place in the queue was lost; connect again", true);
+    }
+}
+
 void Gateway::on_queue_moved(const session::QueueMoved& note, RoleAddress center) {
     std::vector<std::uint64_t> passed;
     for (auto at = queued_.lower_bound({center, 0}); at != queued_.end() && at->first.first == center; ++at) {
@@ -358,9 +409,10 @@ void Gateway::on_queue_moved(const session::QueueMoved& note, RoleAddress center
         const auto wait = note.per_minute == 0 ? 0 : (ahead + 1) * 60 / note.per_minute + 1;
         client->tell_queued({static_cast<std::uint32_t>(ahead + 1), static_cast<std::uint32_t>(wait)});
     }
-    // Their place went to a newer connection of the same player.
+    // Their place went to a newer connection of the same player, or was lost.
     for (const auto id : passed) {
-        if (auto* client = find(id)) client->refuse_enter({Code::fenced, "this account logs in somewhere else"});
+        if (auto* client = find(id))
+            client->close(Code::unavailable, "the place in the queue was lost; connect again", true);
     }
 }
 
@@ -375,30 +427,48 @@ void Gateway::on_admitted(const session::Admitted& note, RoleAddress center) {
     auto* client = find(queued.client);
     if (client == nullptr) return;  // ended() has told the center
     client->leave_queue();
-    tasks_.spawn(enter_task(queued.client, std::move(queued.claim), note.ticket), "enter from the queue");
+    tasks_.spawn(enter_task(queued.client, queued.player, std::move(queued.claim), note.ticket),
+                 "enter from the queue");
 }
 
 void Gateway::leave_queue(Client& client) {
     if (client.ticket() == 0) return;
-    queued_.erase({client.queue(), client.ticket()});
+    const auto place = queued_.find({client.queue(), client.ticket()});
+    if (place == queued_.end() || place->second.client != client.id()) return;
+    queued_.erase(place);
     bus_.send(client.queue(), session::QueueLeft{client.ticket()});
 }
 
 void Gateway::on_ban(const session::BanChanged& note) {
-    std::erase_if(recent_bans_, [&](const auto& recent) { return recent.second.whom == note.ban.whom; });
-    if (note.lifted) return;
-    recent_bans_.emplace_back(second_, note.ban);
-    std::vector<std::uint64_t> banned;
+    if (note.lifted) {
+        recent_bans_.erase(note.ban.whom);
+    } else {
+        apply_bans({&note.ban, 1});
+    }
+}
+
+void Gateway::apply_bans(std::span<const session::Ban> bans) {
+    std::map<std::string_view, const session::Ban*> by_whom;
+    for (const auto& ban : bans) {
+        by_whom[ban.whom] = &ban;
+        recent_bans_[ban.whom] = {second_, ban};
+    }
+    std::vector<std::pair<std::uint64_t, const session::Ban*>> banned;
     for (const auto& [id, client] : clients_) {
-        if (client->is_banned_by(note.ban.whom)) banned.push_back(id);
+        for (const auto& key : client->ban_keys()) {
+            const auto ban = by_whom.find(key);
+            if (ban == by_whom.end()) continue;
+            banned.emplace_back(id, ban->second);
+            break;
+        }
     }
     std::sort(banned.begin(), banned.end());
-    for (const auto id : banned) {
+    for (const auto& [id, ban] : banned) {
         auto* client = find(id);
         if (client == nullptr) continue;
         counters_.banned.add();
         client->end_session();
-        client->close(Code::forbidden, session::ban_text(note.ban), false);
+        client->close(Code::forbidden, session::ban_text(*ban), false);
     }
 }
 
@@ -500,6 +570,8 @@ void Gateway::on_instance(const cluster::Instance& instance, bool up) {
                 client->close(Code::unavailable, "the game server was lost; connect again", true);
         }
     }
+    if (!up && instance.address.role == Role::center && bus_.bus().find(instance.address) == nullptr)
+        lose_queue(instance.address);
     if (listener_ != nullptr && (instance.address.role == Role::center || instance.address.role == Role::game))
         report();
 }

@@ -9,9 +9,9 @@
 #include "api/role.hpp"
 #include "api/secure.hpp"
 #include "api/session.hpp"
-#include "roles/gateway/certificate.hpp"
 #include "roles/gateway/client.hpp"
 #include "roles/gateway/settings.hpp"
+#include "roles/gateway/tls_files.hpp"
 
 namespace gs::gateway {
 
@@ -32,7 +32,7 @@ public:
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
     [[nodiscard]] runtime::Loop& loop() { return loop_; }
     /// Null: TLS is not spoken.
-    [[nodiscard]] transport::TlsCertificate* tls_certificate() { return certificate_.current(); }
+    [[nodiscard]] transport::TlsCertificate* tls_certificate() { return tls_.current(); }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     void enter(Client& client, wire::Enter claim);
@@ -48,7 +48,9 @@ private:
     void accept(std::shared_ptr<transport::Connection> connection);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
     /// `ticket`: with which the client was let in from the queue, or 0.
-    runtime::Task<> enter_task(std::uint64_t client_id, wire::Enter claim, std::uint64_t ticket);
+    runtime::Task<> enter_task(std::uint64_t client_id, PlayerId player, wire::Enter claim, std::uint64_t ticket);
+    void wait_in_queue(Client& client, RoleAddress center, std::uint64_t ticket, PlayerId player, wire::Enter claim);
+    void lose_queue(RoleAddress center);
     runtime::Task<> join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim, session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
     void forget_unauthenticated(Client& client);
@@ -56,6 +58,7 @@ private:
     [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
     void kick(const session::Kick& kick);
     void on_ban(const session::BanChanged& note);
+    void apply_bans(std::span<const session::Ban> bans);
     void on_queue_moved(const session::QueueMoved& note, RoleAddress center);
     void on_admitted(const session::Admitted& note, RoleAddress center);
     void leave_queue(Client& client);
@@ -75,6 +78,8 @@ private:
     void load_certificate();
     /// Errors: there is no certificate that is good now.
     void load_own_identity();
+    /// When its file has changed; one that cannot be used is logged, and the old one stays.
+    void reload_identity();
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -82,8 +87,10 @@ private:
     GatewaySettings settings_;
     GatewayCounters counters_;
     TokenVerifier verifier_;
-    Certificate certificate_;
+    TlsFiles tls_;
     std::optional<wire::noise::Identity> identity_;
+    std::filesystem::file_time_type identity_read_{};
+    Gauge& identity_expires_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     HashMap<PlayerId, Client*> players_;
@@ -93,10 +100,15 @@ private:
     std::size_t unauthenticated_total_ = 0;
     struct Queued {
         std::uint64_t client = 0;
+        PlayerId player{};  ///< as the token has shown, which may be too old by the time it is let in
         wire::Enter claim;
     };
-    std::map<std::pair<RoleAddress, std::uint64_t>, Queued> queued_;   // by center and ticket
-    std::vector<std::pair<std::uint32_t, session::Ban>> recent_bans_;  // with the second when they came
+    std::map<std::pair<RoleAddress, std::uint64_t>, Queued> queued_;  // by center and ticket
+    struct RecentBan {
+        std::uint32_t came = 0;  ///< the gateway's second
+        session::Ban ban;
+    };
+    std::map<std::string, RecentBan, std::less<>> recent_bans_;  // by whom
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;

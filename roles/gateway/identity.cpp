@@ -59,8 +59,8 @@ void prepare(const IdentityFiles& files, const std::string& node, const std::str
 
 }  // namespace
 
-wire::noise::Identity load_identity(const IdentityFiles& files, const std::string& node, const std::string& zone,
-                                    std::int64_t now) {
+OwnIdentity load_identity(const IdentityFiles& files, const std::string& node, const std::string& zone,
+                          std::int64_t now) {
     if (!files.zone_key.empty()) prepare(files, node, zone, now);
     const auto key = load_exchange_key(files.key);
     if (!key) throw cannot_encrypt(key.error());
@@ -75,7 +75,7 @@ wire::noise::Identity load_identity(const IdentityFiles& files, const std::strin
             "certify gateway --name {}",
             certificate->name, left / day, certificate->name);
     }
-    return {*key, std::move(*shown)};
+    return {{*key, std::move(*shown)}, certificate->not_after};
 }
 
 }  // namespace gs::gateway

@@ -1,6 +1,7 @@
 #include "roles/gateway/settings.hpp"
 
 #include "api/secure.hpp"
+#include "api/session.hpp"
 
 namespace gs::gateway {
 
@@ -54,7 +55,11 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
                         "of one connection; it is not read for the rest of the second then; 0: no limit"));
     const auto balancers =
         gateway.texts("proxies", {}, "addresses of balancers that begin each connection with a PROXY header (1 or 2)");
-    proxies.insert(balancers.begin(), balancers.end());
+    for (const auto& balancer : balancers) {
+        const auto address = session::canonical_address(balancer);
+        if (address.empty()) gateway.reject("proxies", "\"" + balancer + "\" is not an address in digits");
+        proxies.insert(address);
+    }
     const auto token = settings.section("token");
     public_key_file = token.text("public_key_file", "token.pub",
                                  "the key that verifies tokens, inside the data directory unless absolute");

@@ -52,6 +52,10 @@ T read_body(const http::HttpRequest& request) {
     return from_json<T>(request.body, Strictness::strict).value();
 }
 
+std::string address_of(const std::shared_ptr<http::HttpExchange>& exchange) {
+    return session::canonical_address(exchange->request().remote_address);
+}
+
 std::vector<GatewayEntry> list_gateways(const cluster::RoleBus& bus) {
     std::vector<GatewayEntry> list;
     for (const auto& gateway : bus.ready(Role::gateway)) {
@@ -254,7 +258,7 @@ runtime::Task<> Login::check_bans(std::vector<std::string> whom) {
 
 runtime::Task<http::HttpResponse> Login::grant(Exchange exchange, Account account, std::string guest_key) {
     std::vector<std::string> whom{session::ban_of_player(account.player),
-                                  session::ban_of_address(exchange->request().remote_address)};
+                                  session::ban_of_address(address_of(exchange))};
     co_await check_bans(std::move(whom));
     LoginReply reply;
     reply.gateways = list_gateways(bus_);
@@ -279,12 +283,16 @@ runtime::Task<http::HttpResponse> Login::grant(Exchange exchange, Account accoun
 
 runtime::Task<http::HttpResponse> Login::guest(Exchange exchange) {
     auto request = read_body<GuestRequest>(exchange->request());
+    std::vector<std::string> whom{session::ban_of_address(address_of(exchange))};
+    co_await check_bans(std::move(whom));
     auto guest = co_await accounts_.guest(std::move(request.guest_key));
     co_return co_await grant(exchange, std::move(guest.account), std::move(guest.key));
 }
 
 runtime::Task<http::HttpResponse> Login::register_account(Exchange exchange) {
     auto request = read_body<PasswordRequest>(exchange->request());
+    std::vector<std::string> whom{session::ban_of_address(address_of(exchange))};
+    co_await check_bans(std::move(whom));
     auto account = co_await accounts_.register_account(std::move(request.name), std::move(request.password));
     co_return co_await grant(exchange, std::move(account), std::string{});
 }

@@ -30,6 +30,8 @@ runtime::Task<> pass_on(Node& node, Exchange exchange, Call call) {
     exchange->reply(std::move(response));
 }
 
+constexpr std::int64_t seconds_max = std::int64_t{100} * 365 * 86'400;
+
 PlayerId player_of(const std::string& text) {
     std::uint64_t number = 0;
     const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -90,7 +92,8 @@ void add_moderation_routes(http::HttpServer& server, Node& node, const http::Exe
         session::PutBan order;
         order.ban.whom = std::move(request.whom);
         order.ban.reason = std::move(request.reason);
-        if (request.seconds < 0) throw Error{Code::invalid, "seconds: 0 (for ever) or more"};
+        if (request.seconds < 0 || request.seconds > seconds_max)
+            throw Error{Code::invalid, "seconds: 0 (for ever), or up to 100 years"};
         const auto now = node.home_bus().loop().wall_now().time_since_epoch();
         if (request.seconds > 0)
             order.ban.until = std::chrono::duration_cast<std::chrono::seconds>(now).count() + request.seconds;

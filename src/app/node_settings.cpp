@@ -80,7 +80,10 @@ std::optional<Error> bad_rows(const NodeSettings& node) {
         for (const auto& [key, address] : addresses) {
             if (auto bad = bad_address(row, key, address, std::string_view{key} == "link")) return bad;
             if (address.empty() || address.ends_with(":0")) continue;
-            const auto [place, is_free] = taken.emplace(address, fmt::format("{} of node \"{}\"", key, row.name));
+            // The same address on another host is another one.
+            const auto host = row.link.substr(0, row.link.rfind(':'));
+            const auto [place, is_free] =
+                taken.emplace(host + " " + address, fmt::format("{} of node \"{}\"", key, row.name));
             if (!is_free) {
                 return Error{Code::invalid, "{} of node \"{}\" is {}, and so is {}; give one of them another port",
                              key,           row.name,
@@ -97,6 +100,21 @@ std::optional<Error> bad_rows(const NodeSettings& node) {
         storage = row.name;
     }
     return {};
+}
+
+}  // namespace
+
+namespace {
+
+/// Login too must know whether gateways encrypt, and that depends on where they listen.
+std::string clients_address(const std::vector<NodeRow>& rows, const NodeRow& own) {
+    if (own.roles.contains(Role::gateway)) return own.clients;
+    std::string found;
+    for (const auto& row : rows) {
+        if (!row.roles.contains(Role::gateway) || row.clients.empty()) continue;
+        if (found.empty() || transport::is_loopback(found)) found = row.clients;
+    }
+    return found;
 }
 
 }  // namespace
@@ -167,7 +185,7 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
         node.roles = row->roles;
         node.link_address = row->link;
         set_text(tree, "admin.address", row->admin, row->name);
-        set_text(tree, "gateway.tcp.address", row->clients, row->name);
+        set_text(tree, "gateway.tcp.address", clients_address(node.rows, *row), row->name);
         set_text(tree, "login.http.address", row->http, row->name);
     }
     if (!overrides.roles.empty() && row != node.rows.end()) {

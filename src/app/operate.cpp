@@ -42,7 +42,8 @@ Result<std::string> endpoint(const RunOptions& config, const AdminOptions& optio
     if (tree) {
         const auto names =
             tree->root().tables("node", "", [](const Settings& row) { return row.text("name", "", ""); });
-        if (std::find(names.begin(), names.end(), options.node) == names.end()) {
+        const bool is_one_process = names.empty() && options.node.empty();
+        if (!is_one_process && std::find(names.begin(), names.end(), options.node) == names.end()) {
             return Error{
                 Code::invalid, "there is no node \"{}\" in {}; {}", options.node, config.sources.file->string(),
                 names.empty() ? "it describes no cluster" : fmt::format("there are: {}", fmt::join(names, ", "))};

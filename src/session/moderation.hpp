@@ -6,6 +6,7 @@
 
 #include "base/ids.hpp"
 #include "base/message.hpp"
+#include "base/result.hpp"
 
 namespace gs::session {
 
@@ -20,6 +21,10 @@ struct Ban {
     std::int64_t until = 0;  ///< seconds since 1970; 0: for ever
     FIELDS(whom, reason, until)
 };
+/// In the one form that is compared: an address in digits, IPv4 inside of IPv6 as IPv4. Empty: it is none.
+[[nodiscard]] std::string canonical_address(const std::string& text);
+/// The same of whom a ban is about. Errors: invalid: it is nobody.
+[[nodiscard]] Result<std::string> canonical_ban(const std::string& whom);
 /// What the banned one is told.
 [[nodiscard]] std::string ban_text(const Ban& ban);
 
@@ -52,6 +57,12 @@ struct BanChanged {
     FIELDS(ban, lifted)
 };
 
+/// To gateways: what a center found when it read what is stored; some may be new to them.
+struct BansRead {
+    std::vector<Ban> bans;
+    FIELDS(bans)
+};
+
 /// Ends the player's session, which may begin anew. Errors: not_found: the player is not online.
 struct KickPlayer {
     PlayerId player{};
@@ -65,5 +76,6 @@ GS_CALL(142, ListBans, Bans)
 GS_CALL(143, CheckBans, Done)
 GS_NOTE(144, BanChanged)
 GS_CALL(145, KickPlayer, Done)
+GS_NOTE(146, BansRead)
 
 }  // namespace gs::session

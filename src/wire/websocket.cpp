@@ -17,6 +17,7 @@ constexpr std::uint8_t mask_bit = 0x80;
 constexpr std::uint8_t length_16 = 126;
 constexpr std::uint8_t length_64 = 127;
 constexpr std::size_t control_bytes_max = 125;
+constexpr std::size_t empty_in_a_row_max = 1000;
 
 bool is_control(std::uint8_t opcode) { return opcode >= static_cast<std::uint8_t>(Opcode::close); }
 
@@ -106,6 +107,11 @@ std::optional<Close> Reader::take(BytesView& input, Buffer& stream, Found& found
     const auto header = FrameHeader::read(input);
     if (header.bytes == 0) return {};
     if (auto wrong = check(header)) return wrong;
+    if (!is_control(header.opcode) && header.length > 0) {
+        empty_in_a_row_ = 0;
+    } else if (input.size() - header.bytes >= header.length && ++empty_in_a_row_ > empty_in_a_row_max) {
+        return fault(status::policy, "too many frames that carry nothing");
+    }
     if (!is_control(header.opcode)) {
         in_message_ = !header.is_final;
         payload_left_ = header.length;

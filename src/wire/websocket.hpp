@@ -24,6 +24,7 @@ inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t not_accepted = 1003;
 inline constexpr std::uint16_t none = 1005;  ///< never on the wire: a close frame without a code
 inline constexpr std::uint16_t bad_text = 1007;
+inline constexpr std::uint16_t policy = 1008;
 inline constexpr std::uint16_t too_big = 1009;
 }  // namespace status
 
@@ -56,7 +57,8 @@ private:
     std::uint64_t payload_left_ = 0;
     Mask mask_{};
     std::uint8_t mask_at_ = 0;
-    bool in_message_ = false;  // its last frame has not come
+    bool in_message_ = false;         // its last frame has not come
+    std::size_t empty_in_a_row_ = 0;  // frames that carry nothing of the stream
     const bool expects_masks_;
 };
 

@@ -154,6 +154,18 @@ TEST_CASE("what breaks the rules of WebSocket is refused with its code", "[webso
     check(frame(Opcode::close, std::string{"\x03\xe8\xff", 3}), 1007, "UTF-8");
 }
 
+TEST_CASE("who sends frames that carry nothing for ever is refused", "[websocket][NET-14]") {
+    const auto empty = GENERATE(frame(Opcode::ping, ""), frame(Opcode::pong, "x"), frame(Opcode::binary, ""));
+    Reader reader{true};
+    Buffer stream;
+    for (int count = 0; count < 1000; ++count) REQUIRE_FALSE(reader.read(empty, stream).close);
+    CHECK_FALSE(reader.read(frame(Opcode::binary, "x"), stream).close);
+    for (int count = 0; count < 1000; ++count) REQUIRE_FALSE(reader.read(empty, stream).close);
+    const auto close = reader.read(empty, stream).close;
+    REQUIRE(close);
+    CHECK(close->code == 1008);
+}
+
 TEST_CASE("the request of RFC 6455 gets the answer that it wants", "[websocket][NET-06]") {
     const auto text = request();
     for (std::size_t size = 0; size < text.size(); ++size)

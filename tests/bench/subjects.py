@@ -180,7 +180,7 @@ bench_settings = {
     "module.chat.lines_kept": 0,
     "module.profile.motto_bytes_max": 600,
     "runtime.loops": 1,
-    "admin.address": '""',
+    "admin.address": "",
     "log.level": "warn",
 }
 

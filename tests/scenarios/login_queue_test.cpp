@@ -148,7 +148,7 @@ TEST_CASE("a place that nobody takes goes to the next one", "[scenario][queue][A
     anna.leave();
     world.advance(1s);
     CHECK_FALSE(third.is_in());
-    world.advance(12s);
+    world.advance(31s);
     CHECK(third.is_in());
 }
 
@@ -168,4 +168,49 @@ TEST_CASE("those who wait are told to come back when the center that they wait a
     anna.leave();
     world.advance(1s);
     CHECK(again.is_in());
+}
+
+TEST_CASE("who comes again through the same gateway keeps the place, whenever the older connection ends",
+          "[scenario][queue][ACC-06]") {
+    World world{1};
+    TestClient anna{world, player(1), "gate-1"};
+    Comer first{world, "gate-1", player(2)}, other{world, "gate-1", player(3)};
+    Comer newer{world, "gate-1", player(2)};
+    REQUIRE(first.client.wait_closed(1s));
+    CHECK(first.client.goodbye().value().code == Code::fenced);
+    world.advance(30s);
+    CHECK(newer.client.is_open());
+    CHECK(newer.position() == 1);
+    CHECK(other.position() == 2);
+    anna.leave();
+    world.advance(1s);
+    CHECK(newer.is_in());
+}
+
+TEST_CASE("who waits longer than a token is good comes in all the same", "[scenario][queue][ACC-06]") {
+    World world{1};
+    TestClient anna{world, player(1), "gate-1"};
+    Comer second{world, "gate-2", player(2)};
+    for (int minute = 0; minute < 15; ++minute) {
+        CHECK(anna.request(echo::Echo{"still here"}));
+        world.advance(60s);
+    }
+    anna.leave();
+    world.advance(1s);
+    CHECK(second.is_in());
+    CHECK(second.client.request(echo::Echo{"hello"}).value().text == "hello");
+}
+
+TEST_CASE("a queue that a gateway has lost sight of is told so, and nobody is fenced", "[scenario][queue][ACC-06]") {
+    World world{1};
+    TestClient anna{world, player(1), "gate-1"};
+    Comer second{world, "gate-2", player(2)}, third{world, "gate-1", player(3)};
+    world.cut_links("gate-2", true);
+    REQUIRE(second.client.wait_closed(20s));
+    CHECK(second.client.goodbye().value().reconnect);
+    world.cut_links("gate-2", false);
+    world.advance(5s);
+    CHECK(third.position() == 1);
+    Comer again{world, "gate-2", player(2)};
+    CHECK(again.position() == 2);
 }

@@ -140,10 +140,24 @@ TEST_CASE("who is kicked cannot resume and may log in anew", "[scenario][ban][AC
     CHECK(world.call(Role::center, KickPlayer{player(99), ""}).error().code() == Code::not_found);
 }
 
+TEST_CASE("an address is banned however it is written", "[scenario][ban][ACC-02]") {
+    CHECK(canonical_address("2001:DB8:0::1") == "2001:db8::1");
+    CHECK(canonical_address("::ffff:192.0.2.1") == "192.0.2.1");
+    CHECK(canonical_address("192.0.2.1") == "192.0.2.1");
+    CHECK(canonical_address("[::1]").empty());
+    World world;
+    world.ban("address:::ffff:127.0.0.1", "an attack").value();
+    CHECK(world.enters(player(4), "gate-2") == "banned: an attack");
+    world.lift("address:127.0.0.1").value();
+    CHECK(world.enters(player(4), "gate-2") == "in");
+}
+
 TEST_CASE("a ban that makes no sense is refused with what would", "[scenario][ban][ACC-02]") {
     World world;
     CHECK_THAT(std::string{world.ban("anna", "").error().message()}, Catch::Contains("player:51"));
     CHECK_THAT(std::string{world.ban("player:", "").error().message()}, Catch::Contains("player:51"));
+    for (const auto* whom : {"player:051", "player:0", "address:192.0.2.0/24", "address:192.0.2.1:443", "address:x"})
+        CHECK(world.ban(whom, "").error().code() == Code::invalid);
     CHECK(world.ban("player:1", std::string(300, 'x')).error().code() == Code::invalid);
     CHECK(world.ban("player:1", "", -5).error().code() == Code::invalid);
     CHECK(world.call(Role::center, ListBans{}).value().bans.empty());

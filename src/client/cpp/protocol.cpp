@@ -143,8 +143,9 @@ std::size_t Protocol::take_frames(BytesView stream, Time now) {
         if (cut.status == wire::FrameCut::Status::incomplete) break;
         if (cut.status == wire::FrameCut::Status::too_long) {
             if (state_ == State::hello) {
-                end(refusal(Code::invalid,
-                            "what answers there is not a gateway: its first bytes are no hello. Check the port"));
+                end(unproved(
+                    refusal(Code::invalid,
+                            "what answers there is not a gateway: its first bytes are no hello. Check the port")));
             } else {
                 fail(fmt::format("the server sent a frame of {} bytes; at most {} are accepted", cut.length,
                                  options_.frame_bytes_max));
@@ -212,14 +213,20 @@ bool Protocol::is_next(const wire::MessageView& message, Time now) {
     return false;
 }
 
+/// Before an encrypted gateway has shown who it is, anybody on the way can refuse: that ends no session.
+wire::Close Protocol::unproved(wire::Close close) const {
+    close.reconnect = close.reconnect || (in_session_ && !options_.roots.empty());
+    return close;
+}
+
 void Protocol::take_hello(BytesView payload, Time now) {
     auto hello = wire::parse_server_hello(payload);
     if (!hello) {
-        end(refusal(Code::invalid, "what answers there is not a gateway: " + hello.error().message()));
+        end(unproved(refusal(Code::invalid, "what answers there is not a gateway: " + hello.error().message())));
         return;
     }
     if (hello->code != Code::ok) {
-        end(refusal(hello->code, hello->message));
+        end(unproved(refusal(hello->code, hello->message)));
         return;
     }
     if (handshake_ && !secure(*hello)) return;

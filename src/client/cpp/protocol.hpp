@@ -114,6 +114,7 @@ private:
     void take_message(const wire::MessageView& message, Time now);
     [[nodiscard]] bool is_next(const wire::MessageView& message, Time now);
     void take_hello(BytesView payload, Time now);
+    [[nodiscard]] wire::Close unproved(wire::Close close) const;
     [[nodiscard]] bool secure(wire::ServerHello& hello);
     void take_entered(const wire::MessageView& message, Time now);
     void enter(const wire::Entered& entered);

@@ -46,10 +46,14 @@ Buffer& TlsConnection::output() {
 void TlsConnection::flush() {
     if (written_.empty() || SSL_is_init_finished(ssl_.get()) == 0) return;
     // Into memory it is always written whole.
-    static_cast<void>(SSL_write(ssl_.get(), written_.data(), static_cast<int>(written_.size())));
+    for (auto rest = written_.view(); !rest.empty();) {
+        const auto slice = rest.first(std::min(rest.size(), record_bytes));
+        static_cast<void>(SSL_write(ssl_.get(), slice.data(), static_cast<int>(slice.size())));
+        rest = rest.subspan(slice.size());
+        move_out();
+    }
     ERR_clear_error();
     give_back(std::exchange(written_, Buffer{}));
-    move_out();
 }
 
 void TlsConnection::move_out() {
@@ -73,10 +77,16 @@ void TlsConnection::set_reading(bool reading) {
 
 std::size_t TlsConnection::on_bytes(BytesView bytes) {
     const auto keep = shared_from_this();
-    BIO_write(SSL_get_rbio(ssl_.get()), bytes.data(), static_cast<int>(bytes.size()));
     auto stream = take_buffer();
-    const auto over = decrypt(stream);
-    move_out();
+    std::optional<Error> over;
+    // In slices: OpenSSL's memory keeps the size that it once had.
+    for (auto rest = bytes; !rest.empty() && !over;) {
+        const auto slice = rest.first(std::min(rest.size(), record_bytes));
+        BIO_write(SSL_get_rbio(ssl_.get()), slice.data(), static_cast<int>(slice.size()));
+        rest = rest.subspan(slice.size());
+        over = decrypt(stream);
+        move_out();
+    }
     if (!over && !written_.empty()) loop_.at_end_of_turn(*this);  // hands may be shaken now
     if (!stream.empty() && handler_ != nullptr) untaken_.deliver(handler_, stream);
     give_back(std::move(stream));

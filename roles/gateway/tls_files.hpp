@@ -8,9 +8,9 @@
 
 namespace gs::gateway {
 
-class Certificate {
+class TlsFiles {
 public:
-    explicit Certificate(Metrics& metrics);
+    explicit TlsFiles(Metrics& metrics);
 
     /// Errors: the files cannot be used, and why.
     [[nodiscard]] Result<void> load(std::filesystem::path chain, std::filesystem::path key);

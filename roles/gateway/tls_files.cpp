@@ -1,18 +1,18 @@
-#include "roles/gateway/certificate.hpp"
+#include "roles/gateway/tls_files.hpp"
 
 namespace gs::gateway {
 
-Certificate::Certificate(Metrics& metrics)
+TlsFiles::TlsFiles(Metrics& metrics)
     : expires_{metrics.gauge("gameserver_gateway_certificate_expires_seconds",
                              "when the TLS certificate ends, in seconds since 1970; 0: there is none")} {}
 
-Result<void> Certificate::load(std::filesystem::path chain, std::filesystem::path key) {
+Result<void> TlsFiles::load(std::filesystem::path chain, std::filesystem::path key) {
     chain_ = std::move(chain);
     key_ = std::move(key);
     return read();
 }
 
-void Certificate::reload_changed() {
+void TlsFiles::reload_changed() {
     if (certificate_ == nullptr || stamp() == read_) return;
     const auto loaded = read();
     if (loaded) {
@@ -22,12 +22,12 @@ void Certificate::reload_changed() {
     }
 }
 
-Certificate::Stamp Certificate::stamp() const {
+TlsFiles::Stamp TlsFiles::stamp() const {
     std::error_code ignored;
     return {std::filesystem::last_write_time(chain_, ignored), std::filesystem::last_write_time(key_, ignored)};
 }
 
-Result<void> Certificate::read() {
+Result<void> TlsFiles::read() {
     read_ = stamp();
     auto loaded = transport::load_tls_certificate(chain_, key_);
     if (!loaded) return loaded.error();
