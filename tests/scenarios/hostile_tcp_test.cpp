@@ -12,6 +12,9 @@ namespace gs::scenarios {
 
 namespace {
 
+const std::map<std::string, SettingScalar> unlimited{{"gateway.messages_per_second_max", std::int64_t{0}},
+                                                     {"gateway.bytes_per_second_max", std::int64_t{0}}};
+
 /// A blocking socket that gives up after 20 s.
 class Socket {
 public:
@@ -103,7 +106,7 @@ TEST_CASE("a refused hello reaches a client that has sent more than was read", "
 }
 
 TEST_CASE("a client that never reads is closed over real sockets too: slow_reader_bound", "[scenario][tcp][hostile]") {
-    RealNode node{{{"gateway.messages_per_second_max", std::int64_t{0}}}};
+    RealNode node{unlimited};
     Socket witness{node.gateway(), 0};
     enter(witness, player(1));
     Socket deaf{node.gateway(), 4096};
@@ -129,7 +132,7 @@ TEST_CASE("a client that never reads is closed over real sockets too: slow_reade
 }
 
 TEST_CASE("frames stay whole after partial writes: partial_write_closes", "[scenario][tcp][hostile][NET-02]") {
-    RealNode node{{{"gateway.messages_per_second_max", std::int64_t{0}}}};
+    RealNode node{unlimited};
     Socket slow{node.gateway(), 4096};
     enter(slow, player(2));
     const auto text_of = [](std::uint64_t id) { return std::string(3000, static_cast<char>('a' + id % 26)); };
