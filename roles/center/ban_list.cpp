@@ -45,9 +45,12 @@ runtime::Task<Result<void>> BanList::read() {
         news.bans.push_back(std::move(*ban));
         if (news.bans.size() == bans_in_note_max) bus_.publish(Role::gateway, std::exchange(news, {}));
     }
-    if (!news.bans.empty()) bus_.publish(Role::gateway, std::move(news));
-    // Another center may do it at the same time: then it is done.
-    if (!forgotten.records.empty()) co_await persistence_.commit(std::move(forgotten), std::chrono::seconds{5});
+    if (!news.bans.empty()) bus_.publish(Role::gateway, news);
+    if (!forgotten.records.empty()) {
+        // Another center may do it at the same time: then it is done.
+        auto done = co_await persistence_.commit(std::move(forgotten), std::chrono::seconds{5});
+        static_cast<void>(done);
+    }
     co_return Result<void>{};
 }
 

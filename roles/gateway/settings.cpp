@@ -97,9 +97,9 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
       slow_readers{
           metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
       silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
+      gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
       throttled{metrics.counter("gameserver_client_throttled_total",
                                 "times that a client was not read for the rest of a second, for bytes_per_second_max")},
-      gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
       rtt{metrics.histogram("gameserver_client_rtt_seconds", "round trips to clients, measured by heartbeats")},
       held{metrics.histogram("gameserver_client_held_seconds",
                              "how long clients were not read while their player went to another game role")} {

@@ -1,6 +1,7 @@
 #pragma once
 // A layer that speaks TLS as the server. OpenSSL works on memory here: bytes in, bytes out; the one below moves them.
 #include <memory>
+#include <optional>
 
 #include <openssl/ssl.h>
 
