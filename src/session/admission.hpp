@@ -13,7 +13,7 @@ struct QueueMoved {
     std::uint32_t per_minute = 0;  ///< how many were let in during the last minute
     FIELDS(first, waiting, per_minute)
 };
-/// To the gateway of that ticket: attach again, with it, within ten seconds.
+/// To the gateway of that ticket: attach again, with it, within thirty seconds.
 struct Admitted {
     std::uint64_t ticket = 0;
     FIELDS(ticket)
