@@ -8,7 +8,6 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t certificate_check_seconds = 5;
-constexpr std::uint32_t recent_ban_seconds = 90;  // longer than attach_deadline
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
@@ -38,8 +37,10 @@ Gateway::Gateway(RoleContext& context)
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
         if (client != nullptr) client->close_unreachable();
     });
-    bus_.on_raw(session::relay_to_all, [this](const cluster::Envelope& envelope) { to_all(envelope.body); });
-    bus_.on_raw(session::relay_to_channel, [this](const cluster::Envelope& envelope) { to_channel(envelope); });
+    bus_.on_raw(session::relay_to_all,
+                [this](const cluster::Envelope& envelope) { fanout_.to_all(players_, envelope.body); });
+    bus_.on_raw(session::relay_to_channel,
+                [this](const cluster::Envelope& envelope) { fanout_.to_channel(envelope.body); });
     bus_.on<session::HoldClient>(
         [this](const cluster::Envelope&, const session::HoldClient& request) { return hold_client(request); });
     bus_.on<session::ReleaseClient>([this](const cluster::Envelope&, const session::ReleaseClient& note) {
@@ -48,11 +49,13 @@ Gateway::Gateway(RoleContext& context)
     bus_.on<session::SwitchClient>(
         [this](const cluster::Envelope&, const session::SwitchClient& note) { switch_client(note); });
     bus_.on<session::Kick>([this](const cluster::Envelope&, const session::Kick& note) { kick(note); });
-    bus_.on<session::BansRead>(
-        [this](const cluster::Envelope&, const session::BansRead& note) { apply_bans(note.bans); });
+    bus_.on<session::BansRead>([this](const cluster::Envelope&, const session::BansRead& note) {
+        for (const auto& ban : note.bans) bans_.note(ban, second_);
+        close_banned();
+    });
     bus_.on<session::BanChanged>([this](const cluster::Envelope&, const session::BanChanged& note) { on_ban(note); });
     bus_.on<session::QueueMoved>([this](const cluster::Envelope& envelope, const session::QueueMoved& note) {
-        on_queue_moved(note, envelope.from);
+        waiting_.moved(note, envelope.from);
     });
     bus_.on<session::Admitted>(
         [this](const cluster::Envelope& envelope, const session::Admitted& note) { on_admitted(note, envelope.from); });
@@ -165,7 +168,7 @@ void Gateway::report() {
 void Gateway::tick() {
     ++second_;
     report();
-    std::erase_if(recent_bans_, [&](const auto& ban) { return second_ - ban.second.came > recent_ban_seconds; });
+    bans_.forget_old(second_);
     if (second_ % certificate_check_seconds == 0) {
         tls_.reload_changed();
         reload_identity();
@@ -264,7 +267,8 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, PlayerId player, wi
         co_return;
     }
     if (attached->ticket != 0) {
-        wait_in_queue(*client, *center, attached->ticket, player, std::move(claim));
+        forget_unauthenticated(*client);
+        waiting_.wait(*client, *center, attached->ticket, player, std::move(claim));
         co_return;
     }
     const auto known = players_.find(player);
@@ -278,11 +282,9 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, PlayerId player, wi
     client->attach(player, *attached, claim.device);
     players_[player] = client;
     // A center may have let the player in before it heard of a ban that came here meanwhile.
-    for (const auto& key : client->ban_keys()) {
-        const auto ban = recent_bans_.find(key);
-        if (ban == recent_bans_.end()) continue;
+    if (const auto* ban = bans_.of(*client)) {
         counters_.banned.add();
-        client->refuse_enter(Error::verbatim(Code::forbidden, session::ban_text(ban->second.ban)));
+        client->refuse_enter(Error::verbatim(Code::forbidden, session::ban_text(*ban)));
         co_return;
     }
     co_await join_game(client_id, player, std::move(claim), *attached);
@@ -344,11 +346,7 @@ void Gateway::ended(Client& client, std::string_view why) {
         bus_.send(client.game(), session::LeaveGame{player, client.epoch(), client.has_left()});
         bus_.publish(Role::center, session::Detached{player, client.epoch()});
         if (!client.channels().empty()) {
-            for (const auto& channel : client.channels()) {
-                const auto members = channels_.find(channel);
-                members->second.erase(player);
-                if (members->second.empty()) channels_.erase(members);
-            }
+            fanout_.forget(client);
             bus_.publish(Role::center,
                          session::ChannelsLeft{player, {client.channels().begin(), client.channels().end()}});
         }
@@ -368,99 +366,36 @@ void Gateway::kick(const session::Kick& kick) {
     client->close(kick.code, kick.reason, kick.reconnect);
 }
 
-void Gateway::wait_in_queue(Client& client, RoleAddress center, std::uint64_t ticket, PlayerId player,
-                            wire::Enter claim) {
-    auto& place = queued_[{center, ticket}];
-    // An older connection of the same player had it.
-    if (auto* older = find(place.client); older != nullptr && older != &client) {
-        older->leave_queue();
-        older->refuse_enter({Code::fenced, "this account logs in somewhere else"});
-    }
-    forget_unauthenticated(client);
-    client.wait_in_queue(center, ticket);
-    place = Queued{client.id(), player, std::move(claim)};
-}
-
-/// The center has forgotten them, or will not hear of them.
-void Gateway::lose_queue(RoleAddress center) {
-    std::vector<std::uint64_t> lost;
-    for (auto at = queued_.lower_bound({center, 0}); at != queued_.end() && at->first.first == center; ++at)
-        lost.push_back(at->second.client);
-    std::erase_if(queued_, [&](const auto& entry) { return entry.first.first == center; });
-    for (const auto id : lost) {
-        auto* client = find(id);
-        if (client == nullptr) continue;
-        client->leave_queue();
-        client->close(Code::unavailable, "the place in the queue was lost; connect again", true);
-    }
-}
-
-void Gateway::on_queue_moved(const session::QueueMoved& note, RoleAddress center) {
-    std::vector<std::uint64_t> passed;
-    for (auto at = queued_.lower_bound({center, 0}); at != queued_.end() && at->first.first == center; ++at) {
-        const auto ticket = at->first.second;
-        auto* client = find(at->second.client);
-        if (client == nullptr) continue;
-        if (ticket < note.first) {
-            passed.push_back(client->id());
-            continue;
-        }
-        const auto ahead = std::min<std::uint64_t>(ticket - note.first, note.waiting == 0 ? 0 : note.waiting - 1);
-        const auto wait = note.per_minute == 0 ? 0 : (ahead + 1) * 60 / note.per_minute + 1;
-        client->tell_queued({static_cast<std::uint32_t>(ahead + 1), static_cast<std::uint32_t>(wait)});
-    }
-    // Their place went to a newer connection of the same player, or was lost.
-    for (const auto id : passed) {
-        if (auto* client = find(id))
-            client->close(Code::unavailable, "the place in the queue was lost; connect again", true);
-    }
-}
-
 void Gateway::on_admitted(const session::Admitted& note, RoleAddress center) {
-    const auto place = queued_.find({center, note.ticket});
-    if (place == queued_.end()) {
+    auto waiting = waiting_.take(center, note.ticket);
+    if (!waiting) {
         bus_.send(center, session::QueueLeft{note.ticket});
         return;
     }
-    auto queued = std::move(place->second);
-    queued_.erase(place);
-    auto* client = find(queued.client);
+    auto* client = find(waiting->client);
     if (client == nullptr) return;  // ended() has told the center
     client->leave_queue();
-    tasks_.spawn(enter_task(queued.client, queued.player, std::move(queued.claim), note.ticket),
+    tasks_.spawn(enter_task(waiting->client, waiting->player, std::move(waiting->claim), note.ticket),
                  "enter from the queue");
 }
 
 void Gateway::leave_queue(Client& client) {
-    if (client.ticket() == 0) return;
-    const auto place = queued_.find({client.queue(), client.ticket()});
-    if (place == queued_.end() || place->second.client != client.id()) return;
-    queued_.erase(place);
-    bus_.send(client.queue(), session::QueueLeft{client.ticket()});
+    if (waiting_.leave(client)) bus_.send(client.queue(), session::QueueLeft{client.ticket()});
 }
 
 void Gateway::on_ban(const session::BanChanged& note) {
     if (note.lifted) {
-        recent_bans_.erase(note.ban.whom);
+        bans_.lift(note.ban);
     } else {
-        apply_bans({&note.ban, 1});
+        bans_.note(note.ban, second_);
+        close_banned();
     }
 }
 
-void Gateway::apply_bans(std::span<const session::Ban> bans) {
-    std::map<std::string_view, const session::Ban*> by_whom;
-    for (const auto& ban : bans) {
-        by_whom[ban.whom] = &ban;
-        recent_bans_[ban.whom] = {second_, ban};
-    }
+void Gateway::close_banned() {
     std::vector<std::pair<std::uint64_t, const session::Ban*>> banned;
     for (const auto& [id, client] : clients_) {
-        for (const auto& key : client->ban_keys()) {
-            const auto ban = by_whom.find(key);
-            if (ban == by_whom.end()) continue;
-            banned.emplace_back(id, ban->second);
-            break;
-        }
+        if (const auto* ban = bans_.of(*client)) banned.emplace_back(id, ban);
     }
     std::sort(banned.begin(), banned.end());
     for (const auto& [id, ban] : banned) {
@@ -508,53 +443,14 @@ runtime::Task<> Gateway::enter_next_game(std::uint64_t client_id, session::Enter
 
 void Gateway::channel_member(const session::ChannelMember& note) {
     const auto place = players_.find(note.player);
+    auto* client = place == players_.end() ? nullptr : place->second;
     if (!note.member) {
-        if (place != players_.end()) place->second->channels().erase(note.channel);
-        const auto members = channels_.find(note.channel);
-        if (members == channels_.end()) return;
-        members->second.erase(note.player);
-        if (members->second.empty()) channels_.erase(members);
-        return;
-    }
-    if (place == players_.end() || place->second->epoch() != note.epoch) {
+        fanout_.leave(note.channel, note.player, client);
+    } else if (client == nullptr || client->epoch() != note.epoch) {
         bus_.publish(Role::center, session::ChannelsLeft{note.player, {note.channel}});
-        return;
+    } else {
+        fanout_.join(note.channel, *client);
     }
-    place->second->channels().insert(note.channel);
-    channels_[note.channel][note.player] = place->second;
-}
-
-/// Most of many receivers are not in the processor's cache: each is asked for a little before its turn.
-void Gateway::send_to(const HashMap<PlayerId, Client*>& members, const SharedBytes& frame) {
-    constexpr std::size_t look_ahead = 4;
-    receivers_.clear();
-    for (const auto& [player, client] : members) receivers_.push_back(client);
-    for (std::size_t index = 0; index < receivers_.size(); ++index) {
-        if (index + 2 * look_ahead < receivers_.size()) receivers_[index + 2 * look_ahead]->prefetch();
-        if (index + look_ahead < receivers_.size()) receivers_[index + look_ahead]->prefetch_connection();
-        receivers_[index]->send_frame(frame);
-    }
-}
-
-void Gateway::to_channel(const cluster::Envelope& envelope) {
-    msgpack::Reader reader{envelope.body};
-    const auto name = reader.text();
-    if (reader.failed()) return;
-    const auto members = channels_.find(name);
-    if (members == channels_.end()) return;
-    Buffer frame;
-    const auto begin = wire::begin_frame(frame);
-    frame.append(envelope.body.subspan(reader.position()));
-    wire::finish_frame(frame, begin);
-    send_to(members->second, SharedBytes{frame});
-}
-
-void Gateway::to_all(BytesView message) {
-    Buffer frame;
-    const auto begin = wire::begin_frame(frame);
-    frame.append(message);
-    wire::finish_frame(frame, begin);
-    send_to(players_, SharedBytes{frame});
 }
 
 void Gateway::on_instance(const cluster::Instance& instance, bool up) {
@@ -571,7 +467,7 @@ void Gateway::on_instance(const cluster::Instance& instance, bool up) {
         }
     }
     if (!up && instance.address.role == Role::center && bus_.bus().find(instance.address) == nullptr)
-        lose_queue(instance.address);
+        waiting_.lose(instance.address);
     if (listener_ != nullptr && (instance.address.role == Role::center || instance.address.role == Role::game))
         report();
 }

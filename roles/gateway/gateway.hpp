@@ -9,9 +9,12 @@
 #include "api/role.hpp"
 #include "api/secure.hpp"
 #include "api/session.hpp"
+#include "roles/gateway/bans.hpp"
 #include "roles/gateway/client.hpp"
+#include "roles/gateway/fanout.hpp"
 #include "roles/gateway/settings.hpp"
 #include "roles/gateway/tls_files.hpp"
+#include "roles/gateway/waiting_room.hpp"
 
 namespace gs::gateway {
 
@@ -35,6 +38,8 @@ public:
     [[nodiscard]] transport::TlsCertificate* tls_certificate() { return tls_.current(); }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
+    /// Null: it is gone.
+    [[nodiscard]] Client* find(std::uint64_t client_id);
     void enter(Client& client, wire::Enter claim);
     /// Its balancer tells whose connection it is.
     void set_address(Client& client, const std::string& address);
@@ -49,26 +54,19 @@ private:
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
     /// `ticket`: with which the client was let in from the queue, or 0.
     runtime::Task<> enter_task(std::uint64_t client_id, PlayerId player, wire::Enter claim, std::uint64_t ticket);
-    void wait_in_queue(Client& client, RoleAddress center, std::uint64_t ticket, PlayerId player, wire::Enter claim);
-    void lose_queue(RoleAddress center);
     runtime::Task<> join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim, session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
     void forget_unauthenticated(Client& client);
-    [[nodiscard]] Client* find(std::uint64_t client_id);
     [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
     void kick(const session::Kick& kick);
     void on_ban(const session::BanChanged& note);
-    void apply_bans(std::span<const session::Ban> bans);
-    void on_queue_moved(const session::QueueMoved& note, RoleAddress center);
+    void close_banned();
     void on_admitted(const session::Admitted& note, RoleAddress center);
     void leave_queue(Client& client);
     Done hold_client(const session::HoldClient& request);
     void switch_client(const session::SwitchClient& note);
     runtime::Task<> enter_next_game(std::uint64_t client_id, session::EnterGame enter);
     void channel_member(const session::ChannelMember& note);
-    void to_channel(const cluster::Envelope& envelope);
-    void to_all(BytesView message);
-    void send_to(const HashMap<PlayerId, Client*>& members, const SharedBytes& frame);
     void on_instance(const cluster::Instance& instance, bool up);
     session::HeldPlayers held_players() const;
     void tick();
@@ -93,22 +91,12 @@ private:
     Gauge& identity_expires_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
-    HashMap<PlayerId, Client*> players_;
-    std::vector<Client*> receivers_;  // of the broadcast that is sent just now
-    std::map<std::string, HashMap<PlayerId, Client*>, std::less<>> channels_;
+    Players players_;
+    Fanout fanout_;
     std::map<std::string, std::size_t> unauthenticated_;  // by address
     std::size_t unauthenticated_total_ = 0;
-    struct Queued {
-        std::uint64_t client = 0;
-        PlayerId player{};  ///< as the token has shown, which may be too old by the time it is let in
-        wire::Enter claim;
-    };
-    std::map<std::pair<RoleAddress, std::uint64_t>, Queued> queued_;  // by center and ticket
-    struct RecentBan {
-        std::uint32_t came = 0;  ///< the gateway's second
-        session::Ban ban;
-    };
-    std::map<std::string, RecentBan, std::less<>> recent_bans_;  // by whom
+    WaitingRoom waiting_{*this};
+    Bans bans_;
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;

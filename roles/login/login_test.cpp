@@ -3,7 +3,7 @@
 #include <thread>
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/token.hpp"
@@ -37,7 +37,7 @@ public:
         fetch.url = node_.login_url(path);
         fetch.body = std::move(body);
         const auto response = client_.fetch(fetch).value();
-        return {response.status, json::parse(response.body, nullptr, false)};
+        return {response.status, parse_json_or_discard(response.body)};
     }
     Answer post(const std::string& path, const json& body) { return send("POST", path, body.dump()); }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "runtime/virtual_loop.hpp"
 #include "wire/system.hpp"

@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 using namespace gs;
 using namespace gs::app;
@@ -125,24 +125,24 @@ TEST_CASE("the schema in JSON has types with their limits and defaults", "[unit]
     const auto sample = module_info<Sample>("sample");
     const std::array<const ModuleInfo*, 1> modules{&sample};
     const auto text = schema_json(modules).value();
-    const auto schema = nlohmann::json::parse(text);
+    const auto schema = parse_json(text);
     CHECK(schema["protocol"] == 1);
-    CHECK(schema["errors"][0] == nlohmann::json::parse(R"({"number":1,"name":"invalid"})"));
+    CHECK(schema["errors"][0] == parse_json(R"({"number":1,"name":"invalid"})"));
     CHECK(schema["errors"].back()["name"] == "unknown_command");
     const auto& module = schema["modules"][0];
     CHECK(module["name"] == "sample");
-    CHECK(module["requests"] == nlohmann::json::parse(R"([
+    CHECK(module["requests"] == parse_json(R"([
         {"command":1801,"name":"sample.Tree","type":"Tree","reply":"Done"},
         {"command":1802,"name":"sample.Everything","type":"Everything","reply":"Tree"}])"));
-    CHECK(module["pushes"] == nlohmann::json::parse(R"([
+    CHECK(module["pushes"] == parse_json(R"([
         {"command":1803,"name":"sample.Moved","type":"Moved","state":true}])"));
-    CHECK(module["structures"][0] == nlohmann::json::parse(R"({"name":"Tree","fields":[
+    CHECK(module["structures"][0] == parse_json(R"({"name":"Tree","fields":[
         {"name":"value","type":{"kind":"u64","least":"0","most":"18446744073709551615"},"default":0},
         {"name":"children","type":{"kind":"list","element":{"kind":"structure","name":"Tree"}},"default":[]}]})"));
     const auto& fields = module["structures"][3]["fields"];
-    CHECK(fields[3] == nlohmann::json::parse(R"({"name":"large","type":
+    CHECK(fields[3] == parse_json(R"({"name":"large","type":
         {"kind":"i64","least":"-9223372036854775808","most":"9223372036854775807"},"default":-5})"));
-    CHECK(fields[11]["type"] == nlohmann::json::parse(R"({"kind":"map",
+    CHECK(fields[11]["type"] == parse_json(R"({"kind":"map",
         "key":{"kind":"u64","least":"0","most":"18446744073709551615"},"element":{"kind":"text"}})"));
     CHECK(schema_json(modules).value() == text);
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/crypto/crypto.hpp"
 #include "base/escape.hpp"
@@ -271,7 +271,7 @@ json parse(std::string_view text) {
         throw Error{Code::invalid, "JSON is nested too deep; at most {} levels are read", json_depth_max};
     }
     try {
-        return json::parse(text);
+        return parse_json(text);
     } catch (const json::exception& problem) {
         std::string_view reason = problem.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
         if (const auto end = reason.find("] "); end != std::string_view::npos) reason.remove_prefix(end + 2);

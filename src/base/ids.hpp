@@ -43,29 +43,34 @@ concept IntegerId = std::is_enum_v<T>;
 
 }  // namespace gs
 
+namespace gs::detail {
+
+/// What is written with "{}" and nothing in the braces. The text is made in ids.cpp: fmt's own formatters, used as a
+/// base, would be compiled again in every file that includes this one.
+struct PlainFormatter {
+    static constexpr auto parse(const fmt::format_parse_context& context) { return context.begin(); }
+};
+fmt::appender format_number(fmt::appender out, std::uint64_t number);
+
+}  // namespace gs::detail
+
 template <gs::IntegerId T>
 requires std::is_same_v<T, gs::PlayerId> || std::is_same_v<T, gs::Incarnation> || std::is_same_v<T, gs::OwnerEpoch> ||
     std::is_same_v<T, gs::ConnectionEpoch>
-struct fmt::formatter<T> : fmt::formatter<std::uint64_t> {
-    auto format(T id, format_context& context) const {
-        return formatter<std::uint64_t>::format(static_cast<std::uint64_t>(id), context);
+struct fmt::formatter<T> : gs::detail::PlainFormatter {
+    static auto format(T id, format_context& context) {
+        return gs::detail::format_number(context.out(), static_cast<std::uint64_t>(id));
     }
 };
 template <>
-struct fmt::formatter<gs::Role> : fmt::formatter<std::string_view> {
-    auto format(gs::Role role, format_context& context) const {
-        return formatter<std::string_view>::format(gs::to_string(role), context);
-    }
+struct fmt::formatter<gs::Role> : gs::detail::PlainFormatter {
+    static format_context::iterator format(gs::Role role, format_context& context);
 };
 template <>
-struct fmt::formatter<gs::EntityKey> : fmt::formatter<std::string_view> {
-    auto format(const gs::EntityKey& key, format_context& context) const {
-        return fmt::format_to(context.out(), "{}:{}", key.kind, key.id);
-    }
+struct fmt::formatter<gs::EntityKey> : gs::detail::PlainFormatter {
+    static format_context::iterator format(const gs::EntityKey& key, format_context& context);
 };
 template <>
-struct fmt::formatter<gs::RoleAddress> : fmt::formatter<std::string_view> {
-    auto format(const gs::RoleAddress& address, format_context& context) const {
-        return fmt::format_to(context.out(), "{}@{:x}", address.role, static_cast<std::uint64_t>(address.node));
-    }
+struct fmt::formatter<gs::RoleAddress> : gs::detail::PlainFormatter {
+    static format_context::iterator format(const gs::RoleAddress& address, format_context& context);
 };

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 namespace gs::http {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/describe.hpp"
 #include "base/sample_fields.hpp"
@@ -30,7 +30,7 @@ void check(std::string_view json) {
         require(!strict, "what is refused leniently is refused strictly");
         return;
     }
-    require(nlohmann::json::accept(json), "what is read is JSON");
+    require(is_json(json), "what is read is JSON");
     require(!strict || *strict == *lenient, "strict and lenient reading give the same");
 
     auto decoded = msgpack::decode<T>(*lenient);
@@ -43,10 +43,9 @@ void check(std::string_view json) {
     require(to_json(describe<T>(), *lenient).has_value(), "what is read can be written");
     leave_out_what_json_lacks(*decoded);
     const auto written = to_json(*decoded);
-    const auto given = nlohmann::json::parse(json);
+    const auto given = parse_json(json);
     if constexpr (std::is_same_v<T, sample::Everything>) {
-        require(!given.contains("bytes") || given["bytes"] == nlohmann::json::parse(written)["bytes"],
-                "base64 has one form only");
+        require(!given.contains("bytes") || given["bytes"] == parse_json(written)["bytes"], "base64 has one form only");
     }
     const auto again = from_json<T>(written, Strictness::strict);
     require(again.has_value(), "what is written can be read strictly", written);

@@ -1,5 +1,5 @@
 // Message bodies as a client may send them: decoding, skipping, JSON and the line for the log must agree.
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/describe.hpp"
 #include "base/sample_fields.hpp"
@@ -49,7 +49,7 @@ void check(BytesView bytes) {
         fuzz::require_printable(decoded.error().message());
         return;
     }
-    require(nlohmann::json::accept(*json), "to_json gives JSON", *json);
+    require(is_json(*json), "to_json gives JSON", *json);
 
     msgpack::Reader reader{bytes};
     reader.skip();

@@ -12,7 +12,7 @@
 
 namespace gs::fuzz {
 
-inline void require(bool holds, std::string_view rule, std::string_view found = {}) {
+inline void require(bool holds, std::string_view rule, std::string_view found = "") {
     if (holds) return;
     std::fprintf(stderr, "broken rule: %.*s\n%.*s\n", static_cast<int>(rule.size()), rule.data(),
                  static_cast<int>(found.size()), found.data());

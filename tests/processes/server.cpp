@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "http/client.hpp"
 
@@ -95,7 +95,7 @@ std::vector<std::string> bots(const std::string& login_url, const std::string& r
 std::map<std::string, double> read_report(const std::string& file) {
     std::ifstream stream{file};
     std::map<std::string, double> numbers;
-    const auto report = nlohmann::json::parse(stream);
+    const auto report = parse_json(std::string{std::istreambuf_iterator<char>{stream}, {}});
     for (const auto& [name, value] : report.items()) {
         if (value.is_number()) numbers[name] = value.get<double>();
     }
@@ -106,7 +106,7 @@ std::map<std::uint64_t, LedgerEntry> read_ledger(const std::string& file) {
     std::map<std::uint64_t, LedgerEntry> players;
     std::ifstream stream{file};
     for (std::string line; std::getline(stream, line);) {
-        const auto entry = nlohmann::json::parse(line, nullptr, false);
+        const auto entry = parse_json_or_discard(line);
         if (entry.is_discarded()) break;  // the bots are writing it
         auto& player = players[std::stoull(entry.at("player").get<std::string>())];
         entry.at("confirmed").get_to(player.confirmed);
@@ -122,7 +122,7 @@ std::map<std::uint64_t, StoredProfile> read_profiles(const std::string& file) {
     const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> database{opened, &sqlite3_close};
     if (failed != SQLITE_OK) throw std::runtime_error{"cannot open " + file};
     const auto take = [](void* to, int /*count*/, char** values, char** /*names*/) {
-        const auto data = nlohmann::json::parse(values[1]);
+        const auto data = parse_json(values[1]);
         auto& profiles = *static_cast<std::map<std::uint64_t, StoredProfile>*>(to);
         profiles[std::stoull(values[0])] = {data.at("nickname").get<std::string>(),
                                             counter_of(data.at("motto").get<std::string>())};

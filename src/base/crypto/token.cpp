@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/crypto/crypto.hpp"
 
@@ -100,7 +100,7 @@ std::string sign_token(const SigningKey& key, const TokenClaims& claims) {
 }
 
 Result<TokenClaims> parse_token_claims(std::string_view json) {
-    const auto parsed = Json::parse(json, nullptr, false);
+    const auto parsed = parse_json_or_discard(json);
     if (!parsed.is_object()) return malformed("its claims are not a JSON object");
     if (text_of(parsed, "iss") != issuer) return malformed("its issuer is not \"gameserver\"");
     const auto player = player_of(text_of(parsed, "sub").value_or(""));

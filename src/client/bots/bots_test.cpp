@@ -11,7 +11,7 @@
 #include <asio/read_until.hpp>
 #include <asio/streambuf.hpp>
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "client/bots/progress.hpp"
 #include "client/bots/run.hpp"
@@ -247,7 +247,7 @@ TEST_CASE("bots: every scenario goes through without errors in a sound world", "
     CHECK(outcome.statistics.players_in == 0);
     CHECK(outcome.statistics.requests > 20);
     CHECK(outcome.statistics.latency.percentile(0.5) > 0us);
-    CHECK(nlohmann::json::parse(outcome.json)["requests"] == outcome.statistics.requests);
+    CHECK(parse_json(outcome.json)["requests"] == outcome.statistics.requests);
 }
 
 TEST_CASE("bots: a world that does something wrong is found out", "[client][NEW-08][TOL-03]") {
@@ -287,7 +287,7 @@ TEST_CASE("bots: with survive lost connections are no errors and the ledger hold
     std::map<std::string, nlohmann::json> last;
     std::ifstream ledger{file};
     for (std::string line; std::getline(ledger, line);) {
-        auto entry = nlohmann::json::parse(line);
+        auto entry = parse_json(line);
         last[entry["player"].get<std::string>()] = entry;
     }
     std::filesystem::remove(file);
@@ -316,7 +316,7 @@ TEST_CASE("bots: the ledger of trade says where all gold has gone", "[client][NE
     std::map<std::string, int> ends;
     std::ifstream ledger{file};
     for (std::string line; std::getline(ledger, line);) {
-        const auto entry = nlohmann::json::parse(line);
+        const auto entry = parse_json(line);
         const auto change = entry["change"].get<std::string>(), state = entry["state"].get<std::string>();
         ++ends[state];
         if (state == "asked") {
@@ -353,7 +353,7 @@ TEST_CASE("bots: whispers stay whole while connections are lost", "[client][TOL-
     CHECK(outcome.statistics.unknown == 0);
     CHECK(outcome.statistics.resume_time.percentile(0.5) > 0us);
     CHECK(outcome.report.find("resumes") != std::string::npos);
-    CHECK(nlohmann::json::parse(outcome.json).at("resumes") == outcome.statistics.resumes);
+    CHECK(parse_json(outcome.json).at("resumes") == outcome.statistics.resumes);
 }
 
 TEST_CASE("bots: wrong use is refused with code 2", "[client][NEW-08]") {

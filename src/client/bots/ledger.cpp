@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/error.hpp"
 

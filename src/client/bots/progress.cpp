@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "client/bots/run.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include <nlohmann/json.hpp>
+#include "base/json_tree.hpp"
 
 #include "base/crypto/crypto.hpp"
 
@@ -60,7 +60,7 @@ std::vector<Gateway> gateways_from(const json& answer) {
 template <class T, class Parse>
 Result<T> parse_answer(std::string_view text, Parse parse) {
     try {
-        return parse(json::parse(text));
+        return parse(parse_json(text));
     } catch (const json::exception& problem) {
         return Error{Code::invalid, "the login server's answer is not as expected: {}", problem.what()};
     } catch (const Error& error) {
@@ -96,7 +96,7 @@ Result<std::vector<Gateway>> parse_gateways(std::string_view text) {
 }
 
 Error parse_login_error(unsigned status, std::string_view text) {
-    const auto answer = json::parse(text, nullptr, false);
+    const auto answer = parse_json_or_discard(text);
     const auto error = answer.is_object() ? answer.value("error", json::object()) : json::object();
     if (error.is_object() && error.contains("code") && error["code"].is_string()) {
         const auto name = error["code"].get<std::string>();
