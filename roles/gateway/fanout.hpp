@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/hash_map.hpp"
 #include "roles/gateway/client.hpp"
 
 namespace gs::gateway {
