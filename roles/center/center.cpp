@@ -35,6 +35,7 @@ Center::Center(RoleContext& context)
       channels_{context.bus, persistence_, context.loop, context.metrics},
       bans_{context.bus, persistence_, context.loop},
       queue_{context.settings.section("center"), context.bus, context.loop, context.metrics},
+      router_{context.settings.section("center"), context.modules},
       settle_{context.settings.section("center").integer(
           "settle_ms", 2500, {0, 60'000}, "milliseconds",
           "a restarted center of a cluster waits this long for links, which dial again every 2 s, to learn who is "
@@ -180,7 +181,8 @@ runtime::Task<> Center::read_session_key() {
         storage::Commit commit;
         commit.records.push_back({"center", "session_key", 0, to_json(fresh)});
         // Read again whatever comes of it: what is stored counts.
-        co_await persistence_.commit(std::move(commit));
+        auto outcome = co_await persistence_.commit(std::move(commit));
+        static_cast<void>(outcome);
     }
 }
 
@@ -193,14 +195,21 @@ Binary Center::key_of(PlayerId player, std::uint64_t session) const {
 void Center::report() {
     online_gauge_.set(static_cast<std::int64_t>(online_));
     bus_.announce(ready_, static_cast<std::uint32_t>(online_), {});
+    std::uint32_t busiest = 0;
+    for (const auto role : {Role::gateway, Role::game}) {
+        for (const auto& instance : bus_.ready(role)) busiest = std::max(busiest, instance.state.cpu);
+    }
+    queue_.set_cpu(busiest);
 }
 
 bool Center::is_here(RoleAddress game) const { return bus_.bus().find(game) != nullptr; }
 
-RoleAddress Center::choose_game() const {
+RoleAddress Center::choose_game(const session::Attach& request) const {
+    const auto group = group_of(request);
     std::optional<RoleAddress> best;
     std::uint64_t least = 0;
     for (const auto& game : bus_.ready(Role::game)) {
+        if (game.state.group != group) continue;
         const auto placed = placed_.find(game.address);
         const bool is_known = placed != placed_.end() && placed->second.reported == game.state.load;
         const auto load = std::uint64_t{game.state.load} + (is_known ? placed->second.more : 0);
@@ -208,8 +217,40 @@ RoleAddress Center::choose_game() const {
         best = game.address;
         least = load;
     }
-    if (!best) throw Error{Code::unavailable, "no game server is ready right now; try again in a moment"};
-    return *best;
+    if (best) return *best;
+    if (group == main_group) throw Error{Code::unavailable, "no game server is ready right now; try again in a moment"};
+    throw Error{Code::unavailable, "no game server of group \"{}\" is ready right now; try again in a moment", group};
+}
+
+std::string Center::group_of(const session::Attach& request) const {
+    return router_.group_of({request.player, request.client_version, request.address});
+}
+
+bool Center::is_misplaced(const session::Attach& request) const {
+    if (request.claim.session != 0) return false;
+    const auto place = players_.find(request.player);
+    if (place == players_.end()) return false;
+    const auto* game = bus_.bus().find(place->second.game);
+    return game != nullptr && game->state.group != group_of(request);
+}
+
+/// A session that is over kept the player on a game of another group, which saves before any other one may begin.
+runtime::Task<> Center::fetch_back(session::Attach request, runtime::Time began) {
+    const auto place = players_.find(request.player);
+    const auto epoch = place->second.epoch;
+    if (place->second.gateway) kick(*place->second.gateway, request.player, epoch);
+    session::LeaveGame leave;
+    leave.player = request.player;
+    leave.epoch = epoch;
+    leave.for_good = true;
+    bus_.send(place->second.game, leave);
+    while (is_misplaced(request)) {
+        if (loop_.now() - began >= attach_patience) {
+            throw Error{Code::unavailable, "player {} is still being saved on another game server; try again",
+                        request.player};
+        }
+        co_await runtime::sleep(loop_, std::chrono::milliseconds{5});
+    }
 }
 
 runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attach request) {
@@ -222,17 +263,19 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
         }
         co_await runtime::sleep(loop_, std::chrono::milliseconds{1});
     }
-    // Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
-    if (lost_gateways_ != lost_before || bus_.bus().find(from) == nullptr)
-        throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
+    require_gateway(from, lost_before);
     const bool resumes = request.claim.session != 0;
     const bool has_place = queue_.redeem(request.ticket);  // given up by whatever is thrown
     if (!planted(PlantedBug::resume_checks_last)) check_claim(request);
     check_bans(request);
+    if (is_misplaced(request)) {
+        co_await fetch_back(request, began);
+        require_gateway(from, lost_before);
+    }
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
-    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game();
-    if (!known && !resumes && !has_place) {
+    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game(request);
+    if (!known && !resumes && !has_place && !queue_.never_waits(request.player)) {
         queue_.set_playing(players_.size());
         const auto ticket = queue_.enter(request.player, from);
         if (ticket != 0) {
@@ -270,6 +313,12 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     attached.moves = moves;
     if (planted(PlantedBug::resume_checks_last)) check_claim(request);
     co_return attached;
+}
+
+/// Its call ended with the link: a grant would go to nobody, and who it is for would count as online for ever.
+void Center::require_gateway(RoleAddress gateway, std::size_t lost_before) const {
+    if (lost_gateways_ != lost_before || bus_.bus().find(gateway) == nullptr)
+        throw Error{Code::unavailable, "a gateway was lost; try again in a moment"};
 }
 
 void Center::check_claim(const session::Attach& request) const {

@@ -10,6 +10,7 @@
 #include "roles/center/ban_list.hpp"
 #include "roles/center/channels.hpp"
 #include "roles/center/login_queue.hpp"
+#include "roles/center/router.hpp"
 
 namespace gs::center {
 
@@ -56,7 +57,13 @@ private:
     void learn_player(const session::HeldPlayer& held, RoleAddress from);
     void forget(RoleAddress gone);
     [[nodiscard]] bool is_here(RoleAddress game) const;
-    [[nodiscard]] RoleAddress choose_game() const;
+    /// Throws unavailable: none of that player's group is ready.
+    [[nodiscard]] RoleAddress choose_game(const session::Attach& request) const;
+    [[nodiscard]] std::string group_of(const session::Attach& request) const;
+    /// A fresh login of a player whom a game of another group still holds.
+    [[nodiscard]] bool is_misplaced(const session::Attach& request) const;
+    void require_gateway(RoleAddress gateway, std::size_t lost_before) const;
+    runtime::Task<> fetch_back(session::Attach request, runtime::Time began);
     runtime::Task<> take_term();
     runtime::Task<> read_session_key();
     runtime::Task<> save_channels();
@@ -68,6 +75,7 @@ private:
     Channels channels_;
     BanList bans_;
     LoginQueue queue_;
+    Router router_;
     std::chrono::milliseconds settle_;
     std::map<PlayerId, Place> players_;
     std::map<RoleAddress, Placed> placed_;

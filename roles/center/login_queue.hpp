@@ -1,10 +1,12 @@
 #pragma once
-// Logins that wait until others have left. Each center lets in its share of `center.online_max`, first come, first
-// served; who resumes a session or takes over a connection does not wait, even if that makes a few too many: after the
+// Logins that wait until others have left, or until the processors have less to do. Each center lets in its share of
+// `center.online_max`, first come, first served, and above `center.cpu_max` nobody; who resumes a session or takes over a connection does not wait, even if that makes a few too many: after the
 // loss of a game server its players come back beside those who got their places.
 // Owner: the center. Loop: its own. Bounds: center.queue_max; more are refused busy.
 #include <deque>
+#include <limits>
 #include <map>
+#include <set>
 
 #include "api/role.hpp"
 #include "api/session.hpp"
@@ -17,6 +19,10 @@ public:
 
     /// How many players count now. Called before each decision.
     void set_playing(std::size_t playing) { playing_ = playing; }
+    /// Of the busiest gateway or game, percent. Called once a second.
+    void set_cpu(std::uint32_t busiest);
+    /// An operator, who must come in when nobody else does.
+    [[nodiscard]] bool never_waits(PlayerId player) const { return operators_.contains(player); }
     /// Whether that ticket was let in: its place was kept until now.
     [[nodiscard]] bool redeem(std::uint64_t ticket);
     /// The ticket of a login that has to wait; 0: it may go on. Errors: throws busy: too many wait.
@@ -31,13 +37,18 @@ private:
         PlayerId player{};
         RoleAddress gateway;
     };
+    [[nodiscard]] bool is_off() const { return online_max_ == 0 && cpu_max_ == 0; }
     [[nodiscard]] std::size_t places() const;
     void erase(std::map<std::uint64_t, Waiting>::iterator place);
+    void take_place();
     void tell();
 
     cluster::RoleBus bus_;
     runtime::Loop& loop_;
     std::size_t online_max_, queue_max_, playing_ = 0;
+    std::uint32_t cpu_max_;
+    std::size_t this_second_ = 0;  // that may be let in for the processors' sake
+    std::set<PlayerId> operators_;
     std::map<std::uint64_t, Waiting> waiting_;  // by ticket
     std::map<PlayerId, std::uint64_t> ticket_of_;
     struct Admission {

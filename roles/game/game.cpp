@@ -15,8 +15,10 @@ GameSettings::GameSettings(Settings settings)
                            "a player whose connection was lost stays this long, for the client to resume its session")},
       players_max{
           settings.integer("players_max", 20'000, {1, 10'000'000}, "players", "more are refused by this game role")},
-      log_calls{
-          settings.flag("log_calls", false, "one log line for each client request: command, player, time taken")} {}
+      log_calls{settings.flag("log_calls", false, "one log line for each client request: command, player, time taken")},
+      group{settings.text("group", main_group,
+                          "which players it is for, as center.route and modules say; players are handed over within "
+                          "their group")} {}
 
 Game::Game(RoleContext& context)
     : loop_{context.loop},
@@ -126,7 +128,7 @@ Task<> Game::stop() {
     stopping_ = true;
     ready_ = false;
     timers_.cancel_all();
-    bus_.announce(false, 0, {});
+    announce(false, "");
     hand_over_.stop();
     for (const auto id : players_.ids()) {
         auto* player = players_.find(id);
@@ -142,8 +144,16 @@ void Game::report() {
     for (const auto& [player, kick] : cut_off_) bus_.send(kick.first, kick.second);
     players_gauge_.set(static_cast<std::int64_t>(players_.size()));
     const bool is_drained = ready_ && hand_over_.is_draining();
-    bus_.announce(ready_ && !is_drained, static_cast<std::uint32_t>(players_.size()), {},
-                  is_drained ? "is drained: its players go to other nodes, and it takes none" : "");
+    announce(ready_ && !is_drained, is_drained ? "is drained: its players go to other nodes, and it takes none" : "");
+}
+
+void Game::announce(bool is_ready, std::string why) {
+    cluster::Announcement state;
+    state.ready = is_ready;
+    state.load = static_cast<std::uint32_t>(players_.size());
+    state.why = std::move(why);
+    state.group = settings_.group;
+    bus_.announce(std::move(state));
 }
 
 // --- ModuleHost ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ struct GameSettings {
     std::chrono::seconds resume;
     std::int64_t players_max;
     bool log_calls;
+    std::string group;
 };
 
 class Game final : public Actor, public ModuleHost, private HandOverHost {
@@ -115,6 +116,7 @@ private:
     void drop_fenced(Player& player) override;
     void drop(Player& player) override;
     void report() override;
+    void announce(bool is_ready, std::string why);
     void report_soon() override { report_due_ = true; }
     void save_due();
 

@@ -76,8 +76,13 @@ session::Draining Giver::drain(const session::Drain& request) {
 
 bool Giver::is_alone() const {
     const auto games = bus_.ready(Role::game);
-    return std::all_of(games.begin(), games.end(),
-                       [&](const cluster::Instance& game) { return game.address == bus_.address(); });
+    return std::none_of(games.begin(), games.end(), [&](const cluster::Instance& game) { return may_take(game); });
+}
+
+/// Another game, of the same group.
+bool Giver::may_take(const cluster::Instance& game) const {
+    const auto* own = bus_.bus().find(bus_.address());
+    return game.address != bus_.address() && own != nullptr && game.state.group == own->state.group;
 }
 
 /// Those who stay for now are tried again in a later one.
@@ -106,7 +111,7 @@ std::optional<RoleAddress> Giver::choose_heir() {
     std::optional<RoleAddress> best;
     std::uint64_t least = 0;
     for (const auto& game : bus_.ready(Role::game)) {
-        if (game.address == bus_.address()) continue;
+        if (!may_take(game)) continue;
         auto& heir = heirs_[game.address];
         if (bus_.loop().now() < heir.ask_again) continue;
         if (std::exchange(heir.load, game.state.load) != game.state.load) heir.given = 0;

@@ -58,6 +58,7 @@ private:
     void begin_round();
     void give_more();
     [[nodiscard]] bool is_alone() const;
+    [[nodiscard]] bool may_take(const cluster::Instance& game) const;
     [[nodiscard]] std::optional<RoleAddress> choose_heir();
     Task<> give(PlayerId player);
     Task<> hold_and_give(PlayerId player);

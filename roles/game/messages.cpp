@@ -256,7 +256,9 @@ void Game::send_reply(Player& player, const Running& running, bool error, BytesV
     auto& stream = player.stream();
     if (stream.session() != running.session) return;
     const auto& request = running.header;
-    send_frame(player, stream.add({wire::Kind::reply, error, request.command, request.request_id}, body));
+    wire::Header header{wire::Kind::reply, error, request.command, request.request_id};
+    header.secret = !error && running.command != nullptr && running.command->handler->reply_type.secret;
+    send_frame(player, stream.add(header, body));
 }
 
 void Game::send_error(Player& player, const Running& running, const Error& error) {

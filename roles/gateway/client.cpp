@@ -73,7 +73,11 @@ std::size_t Client::on_bytes(BytesView bytes) {
         taken += cut.consumed();
         partial_ = 0;
         const bool was_hello = state_ == State::hello;
-        on_frame(rest.first(cut.consumed()), cut.payload);
+        if (was_hello || wire::is_plain(cut.payload, features_)) {
+            on_frame(rest.first(cut.consumed()), cut.payload);
+        } else if (!take_sealed(cut.payload)) {
+            return bytes.size();
+        }
         if (was_hello && state_ == State::token && secure_ != nullptr) {
             const auto encrypted = bytes.subspan(taken);
             return taken + (encrypted.empty() ? 0 : secure_->on_bytes(encrypted));
@@ -109,7 +113,7 @@ void Client::on_frame(BytesView frame, BytesView payload) {
         return;
     }
     if (state_ == State::playing && (is_request || is_ack)) {
-        if ((is_ack || is_for_modules(message.header.command)) && !over_rate()) {
+        if ((is_ack || is_for_modules(message.header.command)) && !over_rate(message.header.command)) {
             relayed_ = {relayed_.empty() ? frame.data() : relayed_.data(), relayed_.size() + frame.size()};
             return;
         }
@@ -133,6 +137,45 @@ void Client::on_frame(BytesView frame, BytesView payload) {
     }
 }
 
+bool Client::take_sealed(BytesView payload) {
+    relay();  // what came before keeps its place, and what follows is not beside it in memory
+    if (state_ == State::closed) return false;
+    auto& frame = gateway_.unsealed();
+    frame.clear();
+    const auto& limits = gateway_.settings();
+    const auto longest = state_ == State::playing ? limits.frame_bytes_max : limits.frame_bytes_max_before_enter;
+    const auto unsealed = wire::unseal(payload, true, features_, longest, frame);
+    if (unsealed.fault != wire::SealFault::none) {
+        auto& count = gateway_.count();
+        (unsealed.fault == wire::SealFault::checksum      ? count.rejected_checksum
+         : unsealed.fault == wire::SealFault::compression ? count.rejected_compression
+                                                          : count.rejected_malformed)
+            .add();
+        close(Code::invalid, unsealed.why, unsealed.fault == wire::SealFault::checksum);
+        return false;
+    }
+    const auto message = frame.view().subspan(wire::frame_prefix_bytes);
+    if (unsealed.sent_ms && !is_fresh(*unsealed.sent_ms) && state_ == State::playing) {
+        gateway_.count().rejected_stale.add();
+        const auto header = wire::parse_message(message).header;
+        if (header.request_id != 0) {
+            relay_refused(header,
+                          {Code::deadline, "the request came more than {} ms late", limits.message_age_max.count()});
+        }
+        return state_ != State::closed;
+    }
+    on_frame(frame, message);
+    relay();
+    return state_ != State::closed;
+}
+
+/// The request that took the least time so far says how the clocks differ.
+bool Client::is_fresh(std::uint64_t sent_ms) {
+    const auto ahead = static_cast<std::int64_t>(gateway_.monotonic_us() / 1000) - static_cast<std::int64_t>(sent_ms);
+    if (!clock_ahead_ms_ || ahead < *clock_ahead_ms_) clock_ahead_ms_ = ahead;
+    return ahead - *clock_ahead_ms_ <= gateway_.settings().message_age_max.count();
+}
+
 /// Whoever sends more waits until the next second, as the network makes it wait.
 void Client::throttle(std::size_t bytes) {
     const auto most = gateway_.settings().bytes_per_second_max;
@@ -148,6 +191,7 @@ void Client::begin_second() {
     if (std::exchange(counted_second_, gateway_.second()) == gateway_.second()) return;
     messages_this_second_ = 0;
     bytes_this_second_ = 0;
+    if (commands_this_second_ != nullptr) commands_this_second_->clear();
 }
 
 void Client::on_token(const wire::MessageView& message) {
@@ -190,7 +234,11 @@ void Client::play(const session::Attached& attached, const session::Entrance& en
     entered.state = entrance.state;
     entered.received = entrance.received;
     entered.next = entrance.next;
-    wire::write_framed(connection_->output(), {wire::Kind::reply, false, command_of<wire::Enter>}, entered);
+    Buffer frame;
+    wire::Header header{wire::Kind::reply, false, command_of<wire::Enter>};
+    header.secret = true;
+    wire::write_framed(frame, header, entered);
+    write(frame);
     send_frames(entrance.frames);
     send_frames(std::exchange(early_, Buffer{}));
 }
@@ -221,6 +269,7 @@ void Client::release() {
     if (!is_held()) return;
     held_ = Held::no;
     gateway_.count().held.observe(gateway_.now() - held_since_);
+    clock_ahead_ms_.reset();  // what waited here is not late
     if (!throttled_) connection_->set_reading(true);
 }
 
@@ -238,20 +287,35 @@ void Client::go_on(const session::Entrance& entrance) {
 
 Error Client::refusal(Command command) const {
     if (is_for_modules(command)) {
-        return {Code::limited, "more than {} requests in a second", gateway_.settings().messages_per_second_max};
+        const auto& limits = gateway_.settings();
+        const auto rate = limits.command_rates.find(command);
+        const bool of_command = rate != limits.command_rates.end() && commands_this_second_ != nullptr &&
+                                (*commands_this_second_)[command] > rate->second;
+        if (of_command)
+            return {Code::limited, "more than {} requests of command {} in a second", rate->second, command};
+        return {Code::limited, "more than {} requests in a second", limits.messages_per_second_max};
     }
     gateway_.count().rejected_command.add();
     return {Code::unknown_command, "command {} is not for clients; modules' commands start at {}", command,
             first_module_command};
 }
 
-bool Client::over_rate() {
+bool Client::over_rate(Command command) {
     const auto most = gateway_.settings().messages_per_second_max;
-    if (most == 0) return false;
     begin_second();
-    if (++messages_this_second_ <= most) return false;
+    if ((most == 0 || ++messages_this_second_ <= most) && !over_rate_of(command)) return false;
     gateway_.count().rejected_rate.add();
     return true;
+}
+
+/// Most commands have no rate of their own.
+bool Client::over_rate_of(Command command) {
+    const auto& rates = gateway_.settings().command_rates;
+    if (rates.empty()) return false;
+    const auto rate = rates.find(command);
+    if (rate == rates.end()) return false;
+    if (commands_this_second_ == nullptr) commands_this_second_ = std::make_unique<std::map<Command, std::uint32_t>>();
+    return ++(*commands_this_second_)[command] > rate->second;
 }
 
 void Client::relay() {
@@ -288,11 +352,27 @@ void Client::on_control(const wire::MessageView& message) {
 }
 
 void Client::send_control(Command command, BytesView body) {
+    Buffer frame;
+    const auto begin = wire::begin_frame(frame);
+    wire::write_header(frame, {wire::Kind::control, false, command, 0});
+    frame.append(body);
+    wire::finish_frame(frame, begin);
+    write(frame);
+}
+
+void Client::write(BytesView frames) {
     auto& out = connection_->output();
-    const auto begin = wire::begin_frame(out);
-    wire::write_header(out, {wire::Kind::control, false, command, 0});
-    out.append(body);
-    wire::finish_frame(out, begin);
+    const auto shortest = gateway_.settings().compress_from;
+    const bool all_short = shortest == 0 || frames.size() < shortest;
+    if (features_ == 0 || (all_short && (features_ & wire::feature::checksum) == 0)) {
+        out.append(frames);
+        return;
+    }
+    while (!frames.empty()) {  // our own: whole
+        const auto cut = wire::cut_frame(frames, frames.size());
+        wire::seal(cut.payload, {features_, shortest, {}}, (cut.payload[0] & wire::flag::secret) != 0, out);
+        frames = frames.subspan(cut.consumed());
+    }
 }
 
 void Client::send_frames(BytesView frames) {
@@ -306,7 +386,7 @@ void Client::send_frames(BytesView frames) {
 }
 
 void Client::send_now(BytesView frames) {
-    connection_->output().append(frames);
+    write(frames);
     gateway_.count().bytes_out.add(frames.size());
     std::uint64_t messages = 0;
     for (auto rest = frames; !rest.empty(); ++messages) {
@@ -328,10 +408,11 @@ void Client::send_frame(const SharedBytes& frame) {
 
 /// Outside of the session's stream.
 void Client::reply_error(const wire::Header& request, const Error& error) {
-    auto& out = connection_->output();
-    const auto begin = wire::begin_frame(out);
-    wire::write_error(out, request, error);
-    wire::finish_frame(out, begin);
+    Buffer frame;
+    const auto begin = wire::begin_frame(frame);
+    wire::write_error(frame, request, error);
+    wire::finish_frame(frame, begin);
+    write(frame);
 }
 
 void Client::check_queue() {
@@ -349,10 +430,18 @@ void Client::close(Code code, std::string_view reason, bool reconnect) {
         refuse_hello(code, reason);
         return;
     }
-    send_control(command_of<wire::Close>, msgpack::encode(wire::Close{code, std::string{reason}, reconnect}));
+    wire::Close notice;
+    notice.code = code;
+    notice.reason = reason;
+    notice.reconnect = reconnect;
+    close(notice);
+}
+
+void Client::close(const wire::Close& notice) {
+    send_control(command_of<wire::Close>, msgpack::encode(notice));
     connection_->close_after_send();
     state_ = State::closed;
-    gateway_.ended(*this, reason);
+    gateway_.ended(*this, notice.reason);
 }
 
 void Client::on_closed(const Error& why) {
@@ -370,6 +459,7 @@ void Client::tick(std::uint32_t second) {
     if (std::exchange(throttled_, false)) {
         heard_ = second;
         if (partial_ != 0) partial_ = second;  // the rest of it was not read
+        clock_ahead_ms_.reset();
         if (!is_held()) connection_->set_reading(true);
         if (state_ == State::closed) return;
     }

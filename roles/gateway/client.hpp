@@ -2,6 +2,7 @@
 // One client's connection at the gateway: hello, token, then messages to and from the player's game. Everything that a
 // stranger sends is bounded in size and time here. Owner: the gateway. Loop: its own.
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -34,6 +35,8 @@ public:
     [[nodiscard]] bool has_left() const { return left_; }
     [[nodiscard]] Binary nonce() const { return {nonce_.begin(), nonce_.end()}; }
     [[nodiscard]] const std::string& address() const { return address_; }
+    /// As it says, cut.
+    [[nodiscard]] const std::string& version() const { return version_; }
     /// As a balancer says.
     void set_address(const std::string& address);
     /// A balancer has yet to say whose connection it is.
@@ -74,7 +77,9 @@ public:
         __builtin_prefetch(&state_);
     }
     void prefetch_connection() const { __builtin_prefetch(connection_.get()); }
-    /// A whole frame, shared with other receivers.
+    /// What its hello and ours have agreed on, of wire::feature.
+    [[nodiscard]] std::uint64_t features() const { return features_; }
+    /// A whole frame, shared with other receivers, sealed for these features.
     void send_frame(const SharedBytes& frame);
     /// Tells the client why, and ends the connection.
     void close(Code code, std::string_view reason, bool reconnect);
@@ -101,17 +106,26 @@ private:
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
     /// One more than a client may send in a second.
-    [[nodiscard]] bool over_rate();
+    [[nodiscard]] bool over_rate(Command command);
+    [[nodiscard]] bool over_rate_of(Command command);
     /// The game answers those too, since they have a place in the session.
     void relay_refused(const wire::Header& request, const Error& error);
     /// Passes on what was gathered.
     void relay();
     void to_game(BytesView frames);
     void send_now(BytesView frames);
+    /// Puts whole frames on the connection, as its features ask.
+    void write(BytesView frames);
+    /// The message of a frame that something was done to; false: it was refused.
+    bool take_sealed(BytesView payload);
+    /// False: it is older than messages may be.
+    [[nodiscard]] bool is_fresh(std::uint64_t sent_ms);
     void on_control(const wire::MessageView& message);
     void send_control(Command command, BytesView body);
     void refuse_hello(Code code, std::string_view reason);
     void refuse_foreign(std::string_view protocol);
+    void check_version();
+    void close(const wire::Close& notice);
     void reply_error(const wire::Header& request, const Error& error);
     void check_queue();
 
@@ -126,20 +140,23 @@ private:
     std::uint64_t session_ = 0, ticket_ = 0;
     std::array<std::uint8_t, 16> nonce_{};
     Buffer early_;  // from the game, before it has let the client enter
-    std::string address_, device_;
+    std::string address_, device_, version_;
     std::set<std::string> channels_;
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;
     Held held_ = Held::no;
+    std::uint8_t features_ = 0;
     bool proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
          behind_proxy_ = false, throttled_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};
     std::uint32_t rtt_us_ = 0;
+    std::optional<std::int64_t> clock_ahead_ms_;  // ours, of what its requests say: the least that was seen
     std::uint32_t messages_this_second_ = 0, counted_second_ = 0;
     std::size_t bytes_this_second_ = 0;
+    std::unique_ptr<std::map<Command, std::uint32_t>> commands_this_second_;  // those with a rate of their own
 };
 
 }  // namespace gs::gateway

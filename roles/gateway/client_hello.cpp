@@ -4,6 +4,10 @@
 
 namespace gs::gateway {
 
+namespace {
+constexpr std::size_t version_bytes_max = 32;
+}
+
 /// A balancer says whose connection it is, before anything else.
 std::size_t Client::take_proxy_header(BytesView bytes) {
     const auto header = wire::read_proxy_header(bytes);
@@ -55,6 +59,12 @@ void Client::on_hello(BytesView payload) {
                                                 wire::protocol_version, hello->protocol_min, hello->protocol_max));
         return;
     }
+    const auto objection = gateway_.door().greet(address_);
+    if (!objection.empty()) {
+        gateway_.count().rejected_full.add();
+        refuse_hello(Code::busy, objection);
+        return;
+    }
     const bool may_encrypt = gateway_.settings().encrypted;
     if (!may_encrypt && !hello->handshake.empty()) {
         gateway_.count().rejected_hello.add();
@@ -66,13 +76,35 @@ void Client::on_hello(BytesView payload) {
     answer.frame_bytes_max = static_cast<std::uint32_t>(gateway_.settings().frame_bytes_max);
     answer.nonce = nonce();
     const bool is_safe_already = in_tls_ && hello->handshake.empty();
+    const auto& offered = gateway_.settings();
+    answer.features = hello->features & (offered.compress_from != 0 ? wire::feature::compression : 0);
+    if (offered.message_age_max.count() != 0) answer.features |= hello->features & wire::feature::time;
+    if (offered.checksum && !may_encrypt && !in_tls_) answer.features |= hello->features & wire::feature::checksum;
+    const auto features = static_cast<std::uint8_t>(answer.features);
     if (may_encrypt && !is_safe_already) {
         if (!encrypt(payload, std::move(answer))) return;
     } else {
         wire::write_hello(connection_->output(), answer);
     }
+    features_ = features;
     state_ = State::token;
     since_ = gateway_.second();
+    version_ = hello->client_version.substr(0, version_bytes_max);
+    check_version();
+}
+
+/// Said behind the hello, so that on an encrypted connection nobody else can say it.
+void Client::check_version() {
+    const auto& oldest = gateway_.settings().client_version_min;
+    if (!oldest || session::parse_version(version_).value_or(session::Version{}) >= *oldest) return;
+    gateway_.count().rejected_version.add();
+    wire::Close notice;
+    notice.code = Code::outdated;
+    notice.reconnect = false;
+    notice.upgrade = gateway_.settings().upgrade_address;
+    notice.reason = fmt::format("this version of the game is too old for the server; please get a newer one{}{}",
+                                notice.upgrade.empty() ? "" : ": ", notice.upgrade);
+    close(notice);
 }
 
 /// False: the hello is refused.

@@ -2,6 +2,39 @@
 
 namespace gs::gateway {
 
+namespace {
+
+/// One message as a frame for each set of features that its receivers have; each is made once, when it is needed.
+class SharedFrame {
+public:
+    SharedFrame(BytesView message, std::size_t compress_from) : message_{message}, compress_from_{compress_from} {}
+
+    const SharedBytes& for_features(std::uint64_t features) {
+        auto& frame = frames_[features & (frames_.size() - 1)];
+        if (!frame) frame = make(features);
+        return *frame;
+    }
+
+private:
+    [[nodiscard]] SharedBytes make(std::uint64_t features) const {
+        Buffer frame;
+        if (features == 0) {
+            const auto begin = wire::begin_frame(frame);
+            frame.append(message_);
+            wire::finish_frame(frame, begin);
+        } else {
+            wire::seal(message_, {features, compress_from_, {}}, (message_[0] & wire::flag::secret) != 0, frame);
+        }
+        return SharedBytes{frame};
+    }
+
+    BytesView message_;
+    std::size_t compress_from_;
+    std::array<std::optional<SharedBytes>, wire::feature::all + 1> frames_;
+};
+
+}  // namespace
+
 void Fanout::join(const std::string& channel, Client& client) {
     client.channels().insert(channel);
     channels_[channel][client.player()] = &client;
@@ -36,17 +69,14 @@ void Fanout::to_all(const Players& players, BytesView message) { send(players, m
 /// Most of many receivers are not in the processor's cache: each is asked for a little before its turn.
 void Fanout::send(const Players& members, BytesView message) {
     constexpr std::size_t look_ahead = 4;
-    Buffer buffer;
-    const auto begin = wire::begin_frame(buffer);
-    buffer.append(message);
-    wire::finish_frame(buffer, begin);
-    const SharedBytes frame{buffer};
+    if (message.empty()) return;
+    SharedFrame frame{message, settings_.compress_from};
     receivers_.clear();
     for (const auto& [player, client] : members) receivers_.push_back(client);
     for (std::size_t index = 0; index < receivers_.size(); ++index) {
         if (index + 2 * look_ahead < receivers_.size()) receivers_[index + 2 * look_ahead]->prefetch();
         if (index + look_ahead < receivers_.size()) receivers_[index + look_ahead]->prefetch_connection();
-        receivers_[index]->send_frame(frame);
+        receivers_[index]->send_frame(frame.for_features(receivers_[index]->features()));
     }
 }
 

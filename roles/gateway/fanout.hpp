@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "roles/gateway/client.hpp"
+#include "roles/gateway/settings.hpp"
 
 namespace gs::gateway {
 
@@ -14,6 +15,8 @@ using Players = HashMap<PlayerId, Client*>;
 
 class Fanout {
 public:
+    explicit Fanout(const GatewaySettings& settings) : settings_{settings} {}
+
     void join(const std::string& channel, Client& client);
     void leave(const std::string& channel, PlayerId player, Client* client);
     /// It is gone: it hears nothing of its channels any more.
@@ -28,6 +31,7 @@ private:
     void drop(const std::string& channel, PlayerId player);
     void send(const Players& members, BytesView message);
 
+    const GatewaySettings& settings_;
     std::map<std::string, Players, std::less<>> channels_;
     std::vector<Client*> receivers_;  // of what is sent just now
 };

@@ -167,6 +167,7 @@ void Gateway::report() {
 
 void Gateway::tick() {
     ++second_;
+    door_.tick();
     report();
     bans_.forget_old(second_);
     if (second_ % certificate_check_seconds == 0) {
@@ -196,25 +197,23 @@ void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     counters_.accepted.add();
     const auto id = next_client_++;
     auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection));
-    ++unauthenticated_total_;
-    const auto here = client->is_behind_proxy() ? 0 : ++unauthenticated_[client->address()];
-    // A tenth of all places is for those who have not shown a token yet.
-    const auto unauthenticated_max = std::max<std::size_t>(64, settings_.connections_max / 10);
+    const auto address = counted_address(*client);
+    door_.come(address);
+    const auto objection = door_.objection(address);
     client->start();
-    if (clients_.size() > settings_.connections_max) {
-        counters_.rejected_full.add();
-        client->refuse(Code::busy, "this gateway is full");
-    } else if (here > settings_.unauthenticated_per_address_max || unauthenticated_total_ > unauthenticated_max) {
-        counters_.rejected_full.add();
-        client->refuse(Code::busy, "too many connections wait to log in");
-    }
+    if (!objection.empty()) turn_away(*client, objection);
 }
 
 void Gateway::set_address(Client& client, const std::string& address) {
     client.set_address(address);
-    if (++unauthenticated_[client.address()] <= settings_.unauthenticated_per_address_max) return;
+    door_.come_from(client.address());
+    const auto objection = door_.objection(client.address());
+    if (!objection.empty()) turn_away(client, objection);
+}
+
+void Gateway::turn_away(Client& client, std::string_view why) {
     counters_.rejected_full.add();
-    client.refuse(Code::busy, "too many connections wait to log in");
+    client.refuse(Code::busy, why);
 }
 
 void Gateway::enter(Client& client, wire::Enter claim) {
@@ -250,6 +249,7 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, PlayerId player, wi
     attach.nonce = find(client_id)->nonce();
     attach.address = find(client_id)->address();
     attach.ticket = ticket;
+    attach.client_version = find(client_id)->version();
     auto attached = co_await bus_.call(*center, std::move(attach), attach_deadline);
     auto* client = find(client_id);
     if (!attached) {
@@ -267,7 +267,7 @@ runtime::Task<> Gateway::enter_task(std::uint64_t client_id, PlayerId player, wi
         co_return;
     }
     if (attached->ticket != 0) {
-        forget_unauthenticated(*client);
+        prove(*client);
         waiting_.wait(*client, *center, attached->ticket, player, std::move(claim));
         co_return;
     }
@@ -307,7 +307,7 @@ runtime::Task<> Gateway::join_game(std::uint64_t client_id, PlayerId player, wir
         client->refuse_enter(entrance.error());
         co_return;
     }
-    forget_unauthenticated(*client);
+    prove(*client);
     client->play(attached, *entrance);
 }
 
@@ -317,11 +317,12 @@ void Gateway::give_up(PlayerId player, const session::Attached& attached) {
     bus_.send(attached.game, session::LeaveGame{player, attached.epoch, false});
 }
 
-void Gateway::forget_unauthenticated(Client& client) {
-    if (!client.prove()) return;
-    --unauthenticated_total_;
-    if (client.is_behind_proxy()) return;
-    if (--unauthenticated_[client.address()] == 0) unauthenticated_.erase(client.address());
+void Gateway::prove(Client& client) {
+    if (client.prove()) door_.prove(counted_address(client));
+}
+
+std::string Gateway::counted_address(const Client& client) {
+    return client.is_behind_proxy() ? std::string{} : client.address();
 }
 
 bool Gateway::to_game(Client& client, BytesView frames) {
@@ -339,7 +340,8 @@ void Gateway::ended(Client& client, std::string_view why) {
     log::debug("client {} of player {} ended: {}", client.address(), client.player(), why);
     const auto place = clients_.find(client.id());
     if (place == clients_.end()) return;
-    forget_unauthenticated(client);
+    prove(client);
+    door_.go(counted_address(client));
     leave_queue(client);
     if (client.is_attached()) {
         const auto player = client.player();

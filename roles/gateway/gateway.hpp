@@ -11,6 +11,7 @@
 #include "api/session.hpp"
 #include "roles/gateway/bans.hpp"
 #include "roles/gateway/client.hpp"
+#include "roles/gateway/door.hpp"
 #include "roles/gateway/fanout.hpp"
 #include "roles/gateway/settings.hpp"
 #include "roles/gateway/tls_files.hpp"
@@ -36,6 +37,9 @@ public:
     [[nodiscard]] runtime::Loop& loop() { return loop_; }
     /// Null: TLS is not spoken.
     [[nodiscard]] transport::TlsCertificate* tls_certificate() { return tls_.current(); }
+    [[nodiscard]] Door& door() { return door_; }
+    /// For one message at a time.
+    [[nodiscard]] Buffer& unsealed() { return unsealed_; }
     [[nodiscard]] std::uint64_t wall_ms() const;
     [[nodiscard]] std::uint64_t monotonic_us() const;
     /// Null: it is gone.
@@ -56,7 +60,10 @@ private:
     runtime::Task<> enter_task(std::uint64_t client_id, PlayerId player, wire::Enter claim, std::uint64_t ticket);
     runtime::Task<> join_game(std::uint64_t client_id, PlayerId player, wire::Enter claim, session::Attached attached);
     void give_up(PlayerId player, const session::Attached& attached);
-    void forget_unauthenticated(Client& client);
+    /// It has shown that it may come in, or is gone.
+    void prove(Client& client);
+    void turn_away(Client& client, std::string_view why);
+    [[nodiscard]] static std::string counted_address(const Client& client);
     [[nodiscard]] Client* playing(PlayerId player, ConnectionEpoch epoch);
     void kick(const session::Kick& kick);
     void on_ban(const session::BanChanged& note);
@@ -92,9 +99,9 @@ private:
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     Players players_;
-    Fanout fanout_;
-    std::map<std::string, std::size_t> unauthenticated_;  // by address
-    std::size_t unauthenticated_total_ = 0;
+    Fanout fanout_{settings_};
+    Buffer unsealed_;
+    Door door_{settings_};
     WaitingRoom waiting_{*this};
     Bans bans_;
     std::uint64_t next_client_ = 1;

@@ -36,6 +36,16 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
         static_cast<std::size_t>(gateway.integer("unauthenticated_per_address_max", 32, {1, 1'000'000}, "connections",
                                                  "connections of one address that have not entered yet; on loopback "
                                                  "addresses only development mode lifts this"));
+    connections_per_address_max = static_cast<std::size_t>(
+        gateway.integer("connections_per_address_max", 0, {0, 10'000'000}, "connections",
+                        "of one address, or IPv6 network of 64 bits, whether they have entered or not; 0: no limit"));
+    hellos_per_second_max = static_cast<std::size_t>(
+        gateway.integer("hellos_per_second_max", 0, {0, 1'000'000}, "hellos",
+                        "connections that may begin in a second, which with encryption costs about 0.2 ms each; more "
+                        "are told to try again; 0: no limit"));
+    hellos_per_address_max = static_cast<std::size_t>(
+        gateway.integer("hellos_per_address_max", 100, {0, 1'000'000}, "hellos",
+                        "of one address in a second; 0: no limit, as on loopback addresses in development mode"));
     frame_bytes_max = bytes("frame_bytes_max", 16 * kib, "the longest frame of a player");
     frame_bytes_max_before_enter =
         bytes("frame_bytes_max_before_enter", 4 * kib, "the longest frame before the token is verified");
@@ -50,9 +60,26 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     messages_per_second_max =
         static_cast<std::uint32_t>(gateway.integer("messages_per_second_max", 500, {0, 10'000'000}, "requests",
                                                    "of one connection; more are answered limited; 0: no limit"));
+    const auto rates = gateway.tables(
+        "command_rate", "commands that cost much, or that players must not flood with", [](const Settings& row) {
+            const auto command = row.integer("command", 0, {0, 65'535}, "command number", "as in docs/protocol.md");
+            const auto most = row.integer("per_second", 1, {0, 10'000'000}, "requests",
+                                          "of one connection; more are answered limited");
+            return std::pair{static_cast<Command>(command), static_cast<std::uint32_t>(most)};
+        });
+    command_rates.insert(rates.begin(), rates.end());
     bytes_per_second_max = static_cast<std::size_t>(
         gateway.integer("bytes_per_second_max", 256 * kib, {0, 1024 * kib * kib}, "bytes",
                         "of one connection; it is not read for the rest of the second then; 0: no limit"));
+    compress_from = static_cast<std::size_t>(
+        gateway.integer("compress_from", kib, {0, 64 * kib}, "bytes",
+                        "longer messages are compressed for clients that can undo it, but never secret ones; 0: none"));
+    checksum = gateway.flag(
+        "checksum", false, "each message of a connection that is not encrypted carries a CRC32C, for clients that can");
+    message_age_max = std::chrono::milliseconds{
+        gateway.integer("message_age_max_ms", 0, {0, 3'600'000}, "milliseconds",
+                        "requests that were on the way for so much longer than the quickest one are refused, for "
+                        "clients that say when they sent them; 0: none are")};
     const auto balancers =
         gateway.texts("proxies", {}, "addresses of balancers that begin each connection with a PROXY header (1 or 2)");
     for (const auto& balancer : balancers) {
@@ -60,6 +87,15 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
         if (address.empty()) gateway.reject("proxies", "\"" + balancer + "\" is not an address in digits");
         proxies.insert(address);
     }
+    const auto oldest = gateway.text("client_version_min", "",
+                                     "clients that say an older version, or none, are told to upgrade; empty: all may "
+                                     "come");
+    if (!oldest.empty()) {
+        const auto version = session::parse_version(oldest);
+        if (!version) gateway.reject("client_version_min", "\"" + oldest + "\": " + version.error().message());
+        if (version) client_version_min = *version;
+    }
+    upgrade_address = gateway.text("upgrade_address", "", "where players get a newer client; they are told");
     const auto token = settings.section("token");
     public_key_file = token.text("public_key_file", "token.pub",
                                  "the key that verifies tokens, inside the data directory unless absolute");
@@ -69,7 +105,10 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     noise_certificate_file =
         gateway.text("noise.certificate_file", "gateway.cert",
                      "the certificate for it (gameserver certify), inside the data directory unless absolute");
-    if (development) unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
+    if (development) {
+        unauthenticated_per_address_max = std::max<std::size_t>(unauthenticated_per_address_max, 100'000);
+        hellos_per_address_max = 0;
+    }
 }
 
 GatewayCounters::GatewayCounters(Metrics& metrics)
@@ -90,6 +129,10 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
       rejected_malformed{REJECTED("malformed")},
       rejected_token{REJECTED("token")},
       rejected_command{REJECTED("command")},
+      rejected_version{REJECTED("version")},
+      rejected_checksum{REJECTED("checksum")},
+      rejected_compression{REJECTED("compression")},
+      rejected_stale{REJECTED("stale")},
       rejected_rate{REJECTED("rate")},
       rejected_timeout{REJECTED("timeout")},
       rejected_full{REJECTED("full")},

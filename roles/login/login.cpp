@@ -75,6 +75,11 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
         login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
     play = login.flag("http.play", development,
                       "a page at /play to try the server in a browser; in development mode only");
+    const auto listed = login.texts("http.origins", {},
+                                    "web pages from there may log players in, such as "
+                                    "\"https://game.example\"; \"*\": all, as in development mode when none is listed");
+    origins.insert(listed.begin(), listed.end());
+    if (development && origins.empty()) origins.insert("*");
     const auto token = settings.section("token");
     private_key_file = token.secret_file("private_key_file", "token.key",
                                          "the key that signs tokens, inside the data directory unless absolute");
@@ -211,6 +216,27 @@ void Login::route(const char* method, const char* path, Answer handler) {
     server_->route(method, path, std::move(executor), [this, handler](Exchange exchange) {
         tasks_.spawn(answer(handler, std::move(exchange)), "login request");
     });
+    const auto run_at_once = [](const std::function<void()>& work) { work(); };
+    server_->route("OPTIONS", path, run_at_once, [this](const Exchange& exchange) {
+        http::HttpResponse response;
+        response.status = 204;
+        if (admit_page(exchange->request(), response)) {
+            response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST");
+            response.headers.emplace_back("Access-Control-Allow-Headers", "Content-Type, Authorization");
+            response.headers.emplace_back("Access-Control-Max-Age", "600");
+        }
+        exchange->reply(std::move(response));
+    });
+}
+
+/// A browser lets a page read the answer when it says so. Nothing is at stake but reading: there are no cookies.
+bool Login::admit_page(const http::HttpRequest& request, http::HttpResponse& response) const {
+    const std::string origin{request.header("Origin")};
+    if (origin.empty()) return false;
+    response.headers.emplace_back("Vary", "Origin");
+    if (!settings_.origins.contains(origin) && !settings_.origins.contains("*")) return false;
+    response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+    return true;
 }
 
 /// The page may load from here only, and connect to any gateway.
@@ -237,13 +263,15 @@ runtime::Task<http::HttpResponse> Login::call(Answer handler, Exchange exchange)
 }
 
 runtime::Task<> Login::answer(Answer handler, Exchange exchange) {
+    http::HttpResponse response;
     try {
-        auto response = co_await call(handler, exchange);
-        exchange->reply(std::move(response));
+        response = co_await call(handler, exchange);
     } catch (const Error& error) {
         refused_.add();
-        exchange->reply(http::json_error(error.code(), error.message()));
+        response = http::json_error(error.code(), error.message());
     }
+    static_cast<void>(admit_page(exchange->request(), response));
+    exchange->reply(std::move(response));
 }
 
 /// A center that does not answer checks it later, when the player enters.

@@ -17,6 +17,7 @@ struct LoginSettings {
     explicit LoginSettings(Settings settings, bool development);
     std::string http_address, private_key_file, zone;
     bool play;
+    std::set<std::string> origins;
     std::vector<std::string> root_files;  ///< none when the gateways do not encrypt
     std::chrono::seconds token_lifetime;
     PasswordCost cost;
@@ -54,6 +55,8 @@ private:
 
     void report();
     void serve_play();
+    /// Loop: any. Whether the page that asks may read the answer.
+    bool admit_page(const http::HttpRequest& request, http::HttpResponse& response) const;
     void route(const char* method, const char* path, Answer answer);
     runtime::Task<> answer(Answer handler, Exchange exchange);
     // Not in the co_await itself: g++ 12 miscompiles a call through a pointer to member there (docs/decisions.md).

@@ -39,6 +39,13 @@ public:
         const auto response = client_.fetch(fetch).value();
         return {response.status, parse_json_or_discard(response.body)};
     }
+    http::HttpResponse ask(const std::string& method, const std::string& path, const std::string& origin) {
+        http::HttpFetch fetch;
+        fetch.method = method;
+        fetch.url = node_.login_url(path);
+        if (!origin.empty()) fetch.headers.emplace_back("Origin", origin);
+        return client_.fetch(fetch).value();
+    }
     Answer post(const std::string& path, const json& body) { return send("POST", path, body.dump()); }
 
 private:
@@ -234,6 +241,28 @@ TEST_CASE("the list of gateways needs no login", "[login]") {
     REQUIRE(list.status == 200);
     REQUIRE(list.body["gateways"].size() == 1);
     CHECK(text(list.body["gateways"][0]["address"]) == node.gateway());
+}
+
+TEST_CASE("pages of listed origins may read the answers, in a browser", "[login][DEP-05]") {
+    RealNode node{{}, {{"login.http.origins", {std::string{"https://game.example"}}}}};
+    Browser browser{node};
+    const auto asked = browser.ask("OPTIONS", "/v1/guest", "https://game.example");
+    CHECK(asked.status == 204);
+    CHECK(asked.header("Access-Control-Allow-Origin") == "https://game.example");
+    CHECK(asked.header("Access-Control-Allow-Headers") == "Content-Type, Authorization");
+    const auto answered = browser.ask("POST", "/v1/guest", "https://game.example");
+    CHECK(answered.status == 200);
+    CHECK(answered.header("Access-Control-Allow-Origin") == "https://game.example");
+    CHECK(answered.header("Vary") == "Origin");
+    const auto refused = browser.ask("POST", "/v1/login", "https://game.example");
+    CHECK(refused.status == 401);
+    CHECK(refused.header("Access-Control-Allow-Origin") == "https://game.example");
+    for (const auto* method : {"OPTIONS", "POST"}) {
+        const auto other = browser.ask(method, "/v1/guest", "https://other.example");
+        CHECK(other.header("Access-Control-Allow-Origin").empty());
+        CHECK(other.header("Access-Control-Allow-Methods").empty());
+        CHECK(browser.ask(method, "/v1/guest", "").header("Vary").empty());
+    }
 }
 
 }  // namespace gs::login

@@ -167,7 +167,7 @@ private:
     void hold(const T& message, Send send) {
         pushes_.require<T>();
         Buffer bytes;
-        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>}, message);
+        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>, is_secret<T>}, message);
         if (auto* turn = entity::Turn::current()) {
             turn->after_commit([bytes = std::move(bytes), send = std::move(send)] { send(bytes); });
         } else {
@@ -181,19 +181,33 @@ private:
     Timers timers_;
 };
 
+/// A player who logs in, as rules of routing see it.
+struct Login {
+    PlayerId player{};
+    std::string_view client_version;
+    std::string_view address;  ///< in digits
+};
+/// Of a module: the group of games (game.group) that plays a login, or empty for no opinion. Called on the center's loop
+/// at each fresh login: it looks at nothing but the login, and does not wait.
+using RouteRule = std::string (*)(const Login& login);
+/// The group of games when nothing else is said.
+inline constexpr std::string_view main_group = "main";
+
 /// A module as the executable knows it. Constructors have no effect beyond registering: they also run to check a
 /// config.
 struct ModuleInfo {
     std::string_view name;
     std::unique_ptr<Module> (*make)(ModuleContext& context);
+    RouteRule route = nullptr;
 };
 
 }  // namespace gs
 
-#define GS_MODULE(module_name, type)                                                                            \
+/// GS_MODULE(name, Type), or with a RouteRule: GS_MODULE(name, Type, &Type::route)
+#define GS_MODULE(module_name, type, ...)                                                                       \
     namespace gs {                                                                                              \
     extern const ModuleInfo module_name##_module;                                                               \
     const ModuleInfo module_name##_module{#module_name, [](ModuleContext& context) -> std::unique_ptr<Module> { \
                                               return std::make_unique<type>(context);                           \
-                                          }};                                                                   \
+                                          } __VA_OPT__(, ) __VA_ARGS__};                                        \
     }

@@ -6,6 +6,7 @@ namespace gs::app {
 
 namespace {
 constexpr auto beat_period = std::chrono::milliseconds{250};
+constexpr auto cpu_period = std::chrono::seconds{1};
 constexpr auto dead_after = std::chrono::seconds{10};
 // Those whom the next one needs for its own stop come later: a game saves into storage.
 constexpr std::array<Role, role_count> stop_order{Role::gateway, Role::login, Role::game, Role::center, Role::storage};
@@ -26,7 +27,10 @@ struct Node::Pulse {
 
 Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, std::span<const RoleInfo* const> roles,
            std::span<const ModuleInfo* const> modules)
-    : settings_{settings}, world_{std::move(world)} {
+    : settings_{settings},
+      world_{std::move(world)},
+      cpu_{metrics_.gauge("gameserver_process_cpu_percent",
+                          "how busy this process was during the last second, of what all of its loops could do")} {
     group_.self = Incarnation{world_.incarnation};
     group_.node = settings_.name;
     group_.serialise_local = settings_.serialise_local;
@@ -89,6 +93,7 @@ void Node::start(std::function<void(const Error&)> on_failed) {
     for (std::size_t index = 0; index < world_.loops.size(); ++index) {
         world_.loops[index]->post([this, index] { beat(index); });
     }
+    if (world_.cpu) world_.loops.front()->post([this] { measure_cpu(); });
     world_.loops.front()->post([this] {
         const auto started = links_->start();
         if (!started) on_failed_(started.error());
@@ -118,6 +123,13 @@ void Node::beat(std::size_t loop) {
         pulses_[loop]->lag.observe(pulses_[loop]->loop.now() - expected);
         beat(loop);
     });
+}
+
+void Node::measure_cpu() {
+    const auto busy = world_.cpu();
+    group_.cpu.store(busy, std::memory_order_relaxed);
+    cpu_.set(busy);
+    pulses_.front()->timers.after("cpu", cpu_period, [this] { measure_cpu(); });
 }
 
 bool Node::is_alive(runtime::Time now) const {

@@ -23,7 +23,8 @@ struct NodeWorld {
     runtime::BlockingPool* pool = nullptr;
     std::uint64_t incarnation = 0;
     bool threads = true;
-    DiskWorld* disk = nullptr;  ///< none: storage is as configured
+    DiskWorld* disk = nullptr;             ///< none: storage is as configured
+    std::function<std::uint32_t()> cpu{};  ///< how busy the process was since the last call, percent; none: unknown
 };
 
 class Node {
@@ -66,10 +67,12 @@ private:
     runtime::Task<> stop_role(Running& role, runtime::Promise<bool> done);
     runtime::Task<> stop_all(std::function<void()> stopped);
     void beat(std::size_t loop);
+    void measure_cpu();
 
     NodeSettings settings_;
     NodeWorld world_;
     Metrics metrics_;
+    Gauge& cpu_;
     cluster::BusGroup group_;
     std::vector<std::unique_ptr<cluster::Bus>> buses_;
     std::unique_ptr<cluster::Links> links_;

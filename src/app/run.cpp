@@ -17,6 +17,7 @@
 #include "base/crypto/certificate.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
+#include "runtime/cpu_meter.hpp"
 #include "runtime/epoll_loop.hpp"
 #include "runtime/signals.hpp"
 #include "transport/tcp/tcp_transport.hpp"
@@ -60,6 +61,7 @@ public:
         world.transport = transport_.get();
         world.pool = &pool_;
         world.incarnation = random_u64() >> 1U;
+        world.cpu = [meter = std::make_shared<runtime::CpuMeter>(count)] { return meter->percent(); };
         node_ =
             std::make_unique<Node>(config_.node, *config_.tree, std::move(world), compiled_roles(), compiled_modules());
         admin_ = std::make_unique<Admin>(*node_, *loops_.front());

@@ -128,7 +128,7 @@ TEST_CASE("the schema in JSON has types with their limits and defaults", "[unit]
     const auto schema = parse_json(text);
     CHECK(schema["protocol"] == 1);
     CHECK(schema["errors"][0] == parse_json(R"({"number":1,"name":"invalid"})"));
-    CHECK(schema["errors"].back()["name"] == "unknown_command");
+    CHECK(schema["errors"].back()["name"] == "outdated");
     const auto& module = schema["modules"][0];
     CHECK(module["name"] == "sample");
     CHECK(module["requests"] == parse_json(R"([

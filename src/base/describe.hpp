@@ -85,17 +85,6 @@ void write_default(std::size_t field, msgpack::Writer& writer) {
 }
 
 template <class T>
-constexpr bool is_secret() {
-    if constexpr (requires {
-                      { T::secret } -> std::convertible_to<bool>;
-                  }) {
-        return T::secret;
-    } else {
-        return false;
-    }
-}
-
-template <class T>
 constexpr TypeDescription make_description() {
     using Kind = TypeDescription::Kind;
     if constexpr (std::is_same_v<T, bool>) {
@@ -132,7 +121,7 @@ constexpr TypeDescription make_description() {
                 .name = type_name<T>(),
                 .fields = {fields<T>.data(), field_count<T>},
                 .write_default = &write_default<T>,
-                .secret = is_secret<T>()};
+                .secret = is_secret<T>};
     }
 }
 

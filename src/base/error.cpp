@@ -30,6 +30,8 @@ std::string_view to_string(Code code) {
             return "fenced";
         case Code::unknown_command:
             return "unknown_command";
+        case Code::outdated:
+            return "outdated";
     }
     return "unknown";
 }

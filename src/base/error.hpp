@@ -24,6 +24,7 @@ enum class Code : std::uint8_t {
     internal = 10,    ///< a fault of the server; the log has more
     fenced = 11,      ///< a newer owner or connection exists; this one may not act any more
     unknown_command = 12,
+    outdated = 13,  ///< the client's version is too old for this server; a newer one must be installed
 };
 
 [[nodiscard]] std::string_view to_string(Code code);

@@ -37,6 +37,16 @@ inline constexpr std::size_t field_count = std::tuple_size_v<decltype(std::declv
 template <HasFields T>
 inline constexpr auto field_names = split_names<field_count<T>>(T::gs_field_list);
 
+/// A struct with `static constexpr bool secret = true`: it is never in a log and never compressed.
+template <class T>
+inline constexpr bool is_secret = [] {
+    if constexpr (requires { bool{T::secret}; }) {
+        return bool{T::secret};
+    } else {
+        return false;
+    }
+}();
+
 }  // namespace gs
 
 #define FIELDS(...)                                                \

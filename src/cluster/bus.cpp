@@ -206,6 +206,7 @@ void Bus::instance_changed(const Instance& instance, bool up) {
 }
 
 void Bus::announce(Announcement announcement) {
+    announcement.cpu = group_.cpu.load(std::memory_order_relaxed);
     const Instance instance{{group_.self, announcement.role}, group_.node, announcement};
     for (auto* bus : group_.buses) {
         if (bus == this) {

@@ -6,6 +6,7 @@
 // Errors of calls: unavailable (not sent: no such role, no link, or the link's queue is full), deadline (no answer in
 // time, or its link was lost: whether it was done is unknown), and what the handler throws.
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <unordered_map>
@@ -68,6 +69,7 @@ struct BusGroup {
     std::array<std::size_t, role_count> loop_of_role{};
     std::array<bool, role_count> has_role{};
     Carrier* carrier = nullptr;
+    std::atomic<std::uint32_t> cpu{0};  ///< as announced; the one that may change later
 };
 
 class Bus final : private runtime::EndOfTurn {
@@ -188,7 +190,11 @@ public:
 
     void announce(bool is_ready, std::uint32_t load, std::string endpoint, std::string why = {},
                   std::string websocket = {}) const {
-        bus_.announce({self_, is_ready, load, std::move(endpoint), std::move(why), std::move(websocket)});
+        announce({self_, is_ready, load, std::move(endpoint), std::move(why), std::move(websocket)});
+    }
+    void announce(Announcement announcement) const {
+        announcement.role = self_;
+        bus_.announce(std::move(announcement));
     }
     void watch(Bus::OnChange on_change) const { bus_.watch(std::move(on_change)); }
 

@@ -15,7 +15,9 @@ struct Announcement {
     std::string endpoint;     ///< where clients reach it, if they do
     std::string why{};        ///< it is not ready, for operators; empty: it has not come up yet
     std::string websocket{};  ///< the URL for browsers, if there is one
-    FIELDS(role, ready, load, endpoint, why, websocket)
+    std::string group{};      ///< of games: which players they are for (roles/center/router.hpp)
+    std::uint32_t cpu = 0;    ///< how busy its process is, of all that its threads could do; percent
+    FIELDS(role, ready, load, endpoint, why, websocket, group, cpu)
 };
 
 struct Instance {

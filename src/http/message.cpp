@@ -33,6 +33,8 @@ unsigned status_of(Code code) {
             return 409;
         case Code::limited:
             return 429;
+        case Code::outdated:
+            return 426;
         case Code::busy:
         case Code::unavailable:
             return 503;

@@ -43,8 +43,9 @@ struct Attach {
     Binary nonce;              ///< of the connection
     std::string address{};     ///< of the client
     std::uint64_t ticket = 0;  ///< with which it was let in from the queue
+    std::string client_version{};
     static constexpr bool secret = true;
-    FIELDS(player, claim, nonce, address, ticket)
+    FIELDS(player, claim, nonce, address, ticket, client_version)
 };
 /// Gateway to center: that connection has ended.
 struct Detached {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -12,13 +13,14 @@ namespace {
 
 constexpr std::size_t device_bytes_max = 128;
 
-bool is_player(std::string_view text) {
+}  // namespace
+
+std::optional<PlayerId> player_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return wrong == std::errc{} && end == text.data() + text.size() && number != 0 && text.front() != '0';
+    if (wrong != std::errc{} || end != text.data() + text.size() || number == 0 || text.front() == '0') return {};
+    return PlayerId{number};
 }
-
-}  // namespace
 
 std::string canonical_address(const std::string& text) {
     in_addr four{};
@@ -34,9 +36,18 @@ std::string canonical_address(const std::string& text) {
     return written.data();
 }
 
+std::string address_block(const std::string& address) {
+    in6_addr six{};
+    if (::inet_pton(AF_INET6, address.c_str(), &six) != 1) return address;
+    std::fill(std::begin(six.s6_addr) + 8, std::end(six.s6_addr), 0);
+    std::array<char, INET6_ADDRSTRLEN> written{};
+    ::inet_ntop(AF_INET6, &six, written.data(), written.size());
+    return written.data();
+}
+
 Result<std::string> canonical_ban(const std::string& whom) {
     const auto value = whom.substr(std::min(whom.size(), whom.find(':') + 1));
-    if (whom.starts_with("player:") && !value.empty() && is_player(value)) return whom;
+    if (whom.starts_with("player:") && player_number(value)) return whom;
     if (whom.starts_with("device:") && !value.empty() && value.size() <= device_bytes_max) return whom;
     if (whom.starts_with("address:")) {
         const auto address = canonical_address(value);

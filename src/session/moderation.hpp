@@ -1,6 +1,7 @@
 #pragma once
 // What operators and modules tell the center about players who must go. Any center takes it; a ban is stored, and all
 // centers, which let players in, know it at once.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,12 @@ struct Ban {
     std::int64_t until = 0;  ///< seconds since 1970; 0: for ever
     FIELDS(whom, reason, until)
 };
+/// Empty: it is no player's number.
+[[nodiscard]] std::optional<PlayerId> player_number(std::string_view text);
 /// In the one form that is compared: an address in digits, IPv4 inside of IPv6 as IPv4. Empty: it is none.
 [[nodiscard]] std::string canonical_address(const std::string& text);
+/// What limits for an address count together: an IPv6 network of 64 bits, since one host may have all of it.
+[[nodiscard]] std::string address_block(const std::string& address);
 /// The same of whom a ban is about. Errors: invalid: it is nobody.
 [[nodiscard]] Result<std::string> canonical_ban(const std::string& whom);
 /// What the banned one is told.

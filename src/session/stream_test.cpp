@@ -78,7 +78,7 @@ TEST_CASE("a client that does not acknowledge costs a bounded amount", "[session
     CHECK(large.covers(21));
 }
 
-TEST_CASE("requests arrive once and without a hole", "[session][SES-01]") {
+TEST_CASE("requests arrive once and without a hole", "[session][SES-01][MSG-07]") {
     Stream stream;
     stream.begin(9);
     CHECK(stream.arrive(1) == Stream::Arrival::next);

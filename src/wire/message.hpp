@@ -2,7 +2,9 @@
 // One message of the native client protocol inside its frame: a small header, then the msgpack body. The gateway passes
 // these bytes on as they are; only the game looks into the body. Described for other languages in docs/protocol.md.
 //   u8 flags (kind in the low 2 bits) | u16 command, little-endian | varint request id (requests and replies)
-//   | varint session (flag session) | varint milliseconds since start (flag time) | body
+//   | varint session (flag session) | body
+// What client and gateway have agreed on besides (compression, checksum, time) is added and taken away at both ends:
+// wire/sealing.hpp.
 // Session streams (docs/protocol.md): what the server must not lose has a number, 1, 2, 3 ... through the life of the
 // session; a client acknowledges the last one that it has without a hole. The client's own stream is numbered by the
 // request ids.
@@ -19,10 +21,11 @@ enum class Kind : std::uint8_t { request = 0, reply = 1, push = 2, control = 3 }
 namespace flag {
 inline constexpr std::uint8_t kind_mask = 0x03;
 inline constexpr std::uint8_t error = 0x04;       ///< a reply whose body is ErrorBody
-inline constexpr std::uint8_t compressed = 0x08;  ///< reserved for LZ4
+inline constexpr std::uint8_t compressed = 0x08;  ///< sealed: the body is its length as varint and an LZ4 block
 inline constexpr std::uint8_t session = 0x10;     ///< replies and pushes: numbered; requests: with acknowledgement
-inline constexpr std::uint8_t time = 0x20;        ///< reserved
-inline constexpr std::uint8_t checksum = 0x40;    ///< reserved for CRC32C
+inline constexpr std::uint8_t secret = 0x20;      ///< replies and pushes: never compressed; not for logs
+inline constexpr std::uint8_t time = 0x20;        ///< sealed requests: milliseconds since the client's start follow
+inline constexpr std::uint8_t checksum = 0x40;    ///< sealed: CRC32C of all before it, at the end
 inline constexpr std::uint8_t state = 0x80;       ///< a push that the next one of its command replaces
 }  // namespace flag
 
@@ -33,6 +36,7 @@ struct Header {
     std::uint64_t request_id = 0;
     std::uint64_t session = 0;  ///< of a reply or push: its number; of a request: the acknowledgement; 0: none
     bool state = false;
+    bool secret = false;  ///< only replies and pushes say it
 };
 
 struct MessageView {
@@ -83,7 +87,8 @@ inline constexpr std::size_t varint_bytes_max = 10;
 inline void write_header(Buffer& out, const Header& header) {
     auto* at = out.extend(header_bytes_max);
     *at++ = static_cast<std::uint8_t>(static_cast<std::uint8_t>(header.kind) | (header.error ? flag::error : 0) |
-                                      (header.session != 0 ? flag::session : 0) | (header.state ? flag::state : 0));
+                                      (header.session != 0 ? flag::session : 0) | (header.state ? flag::state : 0) |
+                                      (header.secret ? flag::secret : 0));
     *at++ = static_cast<std::uint8_t>(header.command);
     *at++ = static_cast<std::uint8_t>(header.command >> 8);
     if (header.kind == Kind::request || header.kind == Kind::reply) at = write_varint(at, header.request_id);

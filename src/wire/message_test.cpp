@@ -91,17 +91,19 @@ TEST_CASE("the header has the bytes of the protocol document", "[wire][MSG-01]")
 TEST_CASE("flags that were not negotiated are refused", "[wire][MSG-01]") {
     for (int flags = 0; flags < 256; ++flags) {
         CAPTURE(flags);
-        const bool reserved = (flags & 0x68) != 0;
+        const bool reserved = (flags & 0x48) != 0;
         const bool has_id = (flags & flag::kind_mask) < 2;
         const bool is_push = (flags & flag::kind_mask) == 2;
         const bool in_session = (flags & flag::session) != 0;
         const bool wrong_error = (flags & flag::error) != 0 && !has_id;
         const bool wrong_session = in_session && (flags & flag::kind_mask) == 3;
         const bool wrong_state = (flags & flag::state) != 0 && (!is_push || in_session);
+        const bool wrong_secret =
+            (flags & flag::secret) != 0 && (flags & flag::kind_mask) != 1 && (flags & flag::kind_mask) != 2;
         Binary payload{static_cast<std::uint8_t>(flags), 1, 0};
         if (has_id) payload.push_back(5);
         if (in_session) payload.push_back(9);
-        CHECK(is_refused(payload) == (reserved || wrong_error || wrong_session || wrong_state));
+        CHECK(is_refused(payload) == (reserved || wrong_error || wrong_session || wrong_state || wrong_secret));
     }
 }
 

@@ -10,6 +10,7 @@
 #include "base/crypto/crypto.hpp"
 #include "wire/message.hpp"
 #include "wire/noise/secure_hello.hpp"
+#include "wire/sealing.hpp"
 #include "wire/system.hpp"
 
 using namespace gs;
@@ -45,6 +46,13 @@ std::string hex_of(BytesView bytes) {
     std::string text;
     for (const auto byte : bytes) text += fmt::format("{:02x}", byte);
     return text;
+}
+
+Binary bytes_of(const std::string& hex) {
+    Binary bytes;
+    for (std::size_t at = 0; at + 1 < hex.size(); at += 2)
+        bytes.push_back(static_cast<std::uint8_t>(std::stoul(hex.substr(at, 2), nullptr, 16)));
+    return bytes;
 }
 
 /// The bytes of a block, without spaces and remarks.
@@ -158,7 +166,7 @@ TEST_CASE("docs/protocol.md shows enter and its reply as they are", "[wire][docs
     entered.server_time_ms = 1'795'296'830'000;
     entered.session = 0x10000000009;
     entered.key = Binary(32, 0x11);
-    CHECK(documented("entered") == framed({wire::Kind::reply, false, 1, 0}, entered));
+    CHECK(documented("entered") == framed({wire::Kind::reply, false, 1, 0, 0, false, true}, entered));
 }
 
 TEST_CASE("docs/protocol.md shows how a session is resumed as it is", "[wire][docs][SES-01]") {
@@ -203,4 +211,24 @@ TEST_CASE("docs/protocol.md lists every error code with its number", "[wire][doc
         CAPTURE(row);
         CHECK(text.find(row) != std::string::npos);
     }
+}
+
+TEST_CASE("docs/protocol.md shows sealed messages as they are", "[wire][docs][MSG-05][MSG-08][MSG-09]") {
+    const auto message = [](const wire::Header& header, const std::string& text) {
+        Buffer plain;
+        wire::write_message(plain, header, Echo{text});
+        return plain;
+    };
+    Buffer request;
+    wire::seal(message({wire::Kind::request, false, 1000, 1}, "hello"),
+               {wire::feature::checksum | wire::feature::time, 1024, 77}, false, request);
+    CHECK(documented("sealed-checksum-time") == hex_of(request));
+
+    // What another version of the library compresses may look otherwise.
+    const auto compressed = bytes_of(documented("sealed-compressed"));
+    Buffer push;
+    const auto payload = BytesView{compressed}.subspan(wire::frame_prefix_bytes);
+    REQUIRE(wire::unseal(payload, false, wire::feature::compression, 1000, push).fault == wire::SealFault::none);
+    const auto plain = message({wire::Kind::push, false, 1234, 0}, std::string(64, 'a'));
+    CHECK(as_text(push.view().subspan(wire::frame_prefix_bytes)) == as_text(plain.view()));
 }

@@ -88,7 +88,8 @@ struct Close {
     Code code = Code::ok;
     std::string reason;
     bool reconnect = true;  ///< false: trying again will not help (a newer login, a ban)
-    FIELDS(code, reason, reconnect)
+    std::string upgrade{};  ///< with outdated: where the player gets a newer client; empty: the reason says all
+    FIELDS(code, reason, reconnect, upgrade)
 };
 
 /// Of the client: the last number that it has, without a hole. At the latest after 64 messages, 16 KiB or 2 s with

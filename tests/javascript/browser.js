@@ -9,11 +9,11 @@ export class Browser {
     #waiting = new Map();
     #listeners = [];
 
-    static async start(chromium, directory) {
+    static async start(chromium, directory, more = []) {
         const browser = new Browser();
         const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions", "--window-size=900,640",
-            `--user-data-dir=${directory}/chromium`, `--crash-dumps-dir=${directory}/crashes`, "about:blank"];
+            `--user-data-dir=${directory}/chromium`, `--crash-dumps-dir=${directory}/crashes`, ...more, "about:blank"];
         browser.#child = spawn(chromium, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], env: { ...process.env, HOME: directory } });
         let text = "";
         browser.#child.stdio[4].setEncoding("utf8").on("data", (part) => {
@@ -75,6 +75,8 @@ export class Browser {
 class Tab {
     /** What went wrong in the page: exceptions, and errors in its log. */
     problems = [];
+    /** The addresses of its WebSockets, in the order of their opening. */
+    sockets = [];
 
     constructor(browser, sessionId) {
         this.browser = browser;
@@ -82,6 +84,7 @@ class Tab {
         browser.onEvent(({ method, params, sessionId }) => {
             if (sessionId !== this.sessionId) return;
             if (method === "Runtime.exceptionThrown") this.problems.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+            if (method === "Network.webSocketCreated") this.sockets.push(params.url);
             if (method === "Log.entryAdded" && params.entry.level === "error") this.problems.push(`${params.entry.text} ${params.entry.url ?? ""}`);
         });
     }

@@ -9,6 +9,7 @@
 #include "client/cpp/login.hpp"
 #include "modules/chat/messages.hpp"
 #include "tests/processes/server.hpp"
+#include "tests/scenarios/self_signed.hpp"
 
 using namespace gs;
 using namespace gs::test;
@@ -83,4 +84,17 @@ TEST_CASE("two tabs of a browser open the page, hear each other, and come back w
     INFO(page.output());
     CHECK(code == 0);
     CHECK(page.output().find("ok: ") != std::string::npos);
+}
+
+TEST_CASE("a tab of a browser plays over wss when the server has a certificate", "[process][NET-06][DEP-05]") {
+    const ScratchDirectory directory;
+    const auto certificate = (directory.path() / "site").string();
+    scenarios::write_self_signed(certificate, "127.0.0.1");
+    const Server server{directory.path() / "data",
+                        {"--set", "gateway.tls.certificate_file=" + certificate + ".pem", "--set",
+                         "gateway.tls.key_file=" + certificate + ".key"}};
+    const auto page = run(node("wss_page", {server.login_url(), GS_CHROMIUM, directory.path().string()}));
+    INFO(page.output);
+    CHECK(page.code == 0);
+    CHECK(page.output.find("ok: a tab over wss") != std::string::npos);
 }

@@ -34,6 +34,9 @@ TestCluster::~TestCluster() {
     log::set_level(log_level_before_);
 }
 
+void TestCluster::set_on(const std::string& node, const std::string& path, SettingScalar value) {
+    settings_of_[{node, path}] = std::move(value);
+}
 void TestCluster::set(const std::string& path, SettingScalar value) { settings_[path] = std::move(value); }
 
 std::size_t TestCluster::index_of(const std::string& name) const {
@@ -64,6 +67,10 @@ void TestCluster::start(const std::string& name) {
     set_setting(tree, "gateway.tcp.address", gateway_address(name));
     set_setting(tree, "gateway.tcp.security", std::string{"none"});
     for (const auto& [path, value] : settings_) set_setting(tree, path, value);
+    for (const auto& [where, value] : settings_of_) {
+        if (where.first == name) set_setting(tree, where.second, value);
+    }
+    for (const auto& [path, count] : rows_) set_setting_rows(tree, path, count);
     for (const auto& [path, values] : lists_) set_setting(tree, path, values);
 
     app::NodeSettings settings;
@@ -89,6 +96,7 @@ void TestCluster::start(const std::string& name) {
     world.pool = &pool_;
     world.incarnation = ++incarnations_;
     world.threads = false;
+    world.cpu = [this, name] { return cpu_[name]; };
     running->node = std::make_unique<app::Node>(settings, tree, std::move(world), compiled_roles(), modules_);
     auto* at = running.get();
     running->node->start([at](const Error& error) { at->failure = error; });

@@ -46,6 +46,12 @@ public:
     // --- before start
     void set(const std::string& path, SettingScalar value);
     void set(const std::string& path, SettingList values) { lists_[path] = std::move(values); }
+    /// Of one node.
+    void set_on(const std::string& node, const std::string& path, SettingScalar value);
+    /// [[path]], so many of them; their keys are path[0].key and so on.
+    void set_rows(const std::string& path, std::size_t count) { rows_[path] = count; }
+    /// How busy a node's process is said to be, percent.
+    void set_cpu(const std::string& node, std::uint32_t percent) { cpu_[node] = percent; }
     void add_module(const ModuleInfo& module) { modules_.push_back(&module); }
 
     /// Starts every node that does not run and waits until all are ready.
@@ -117,6 +123,9 @@ private:
 
     std::vector<NodePlan> plan_;
     std::map<std::string, SettingScalar> settings_;
+    std::map<std::pair<std::string, std::string>, SettingScalar> settings_of_;  // by node and path
+    std::map<std::string, std::size_t> rows_;
+    std::map<std::string, std::uint32_t> cpu_;
     std::map<std::string, SettingList> lists_;
     std::vector<const ModuleInfo*> modules_;
     log::Level log_level_before_;

@@ -1,6 +1,7 @@
 // A full cluster: logins wait on their connection, hear where they stand, and come in in the order of their coming.
 #include <catch2/catch.hpp>
 
+#include "app/catalog.hpp"
 #include "modules/echo/messages.hpp"
 #include "tests/scenarios/cluster.hpp"
 #include "tests/scenarios/trial_module.hpp"
@@ -11,7 +12,7 @@ using namespace gs::scenarios;
 namespace {
 
 struct World : TestCluster {
-    explicit World(std::int64_t online_max, std::int64_t queue_max = 1000)
+    explicit World(std::int64_t online_max, std::int64_t queue_max = 1000, bool starts = true)
         : TestCluster{{{"center", {Role::center, Role::login, Role::storage}},
                        {"gate-1", {Role::gateway}},
                        {"gate-2", {Role::gateway}},
@@ -20,7 +21,7 @@ struct World : TestCluster {
         set("game.resume_seconds", std::int64_t{60});
         set("center.online_max", online_max);
         set("center.queue_max", queue_max);
-        start();
+        if (starts) start();
     }
     [[nodiscard]] double waiting() { return metric("center", "gameserver_login_queue"); }
 };
@@ -213,4 +214,47 @@ TEST_CASE("a queue that a gateway has lost sight of is told so, and nobody is fe
     CHECK(third.position() == 1);
     Comer again{world, "gate-2", player(2)};
     CHECK(again.position() == 2);
+}
+
+TEST_CASE("logins wait while a game has too much to do, and come in by and by", "[scenario][queue][ACC-05]") {
+    World world{0, 1000, false};
+    world.set("center.cpu_max", std::int64_t{50});
+    world.start();
+    world.set_cpu("game-1", 80);
+    world.advance(3s);
+    std::vector<std::unique_ptr<Comer>> comers;
+    for (std::uint64_t who = 1; who <= 15; ++who)
+        comers.push_back(std::make_unique<Comer>(world, "gate-1", player(who)));
+    CHECK_FALSE(comers[0]->is_in());
+    CHECK(comers[0]->position() == 1);
+    CHECK(comers[14]->position() == 15);
+    const auto count_in = [&] {
+        return std::count_if(comers.begin(), comers.end(), [](const auto& comer) { return comer->is_in(); });
+    };
+    world.set_cpu("game-1", 40);
+    REQUIRE(world.run_until([&] { return count_in() > 0; }, 5s));
+    CHECK(count_in() <= 10);  // ten in a second, then it looks again
+    REQUIRE(world.run_until([&] { return count_in() == 15; }, 5s));
+}
+
+TEST_CASE("an operator does not wait", "[scenario][queue][ACC-05]") {
+    World world{1, 1000, false};
+    world.set("center.operators", SettingList{std::string{"77"}});
+    world.start();
+    TestClient anna{world, "gate-1"};
+    anna.enter(player(1)).value();
+    Comer bert{world, "gate-1", player(2)};
+    CHECK_FALSE(bert.is_in());
+    Comer chief{world, "gate-2", player(77)};
+    CHECK(chief.is_in());
+    CHECK_FALSE(bert.is_in());
+}
+
+TEST_CASE("operators are numbers of players", "[scenario][queue][ACC-05]") {
+    SettingsTree tree;
+    set_setting(tree, "center.operators", SettingList{std::string{"anna"}});
+    static_cast<void>(app::declare_all(tree, true, compiled_roles(), compiled_modules()));
+    const auto checked = tree.finish();
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().message().find("\"anna\" is not the number of a player") != std::string::npos);
 }

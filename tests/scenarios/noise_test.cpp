@@ -1,116 +1,12 @@
 // Encrypted clients of a whole cluster: what strangers on the way can and cannot do.
 #include <catch2/catch.hpp>
 
-#include "client/cpp/protocol.hpp"
 #include "modules/chat/messages.hpp"
-#include "modules/echo/messages.hpp"
-#include "tests/scenarios/cluster.hpp"
+#include "tests/scenarios/kit_client.hpp"
 
 namespace gs::scenarios {
 
 namespace {
-
-PublicKey zone_root() { return load_public_key(key_directory() / "zone.pub").value(); }
-
-/// The client kit on a connection that the test may spoil.
-class SecureClient final : private transport::ConnectionHandler, private client::ProtocolEvents {
-public:
-    explicit SecureClient(TestCluster& cluster, const std::string& gateway = {},
-                          std::vector<PublicKey> roots = {zone_root()})
-        : cluster_{cluster}, protocol_{*this, options(cluster, std::move(roots))} {
-        const auto address = cluster.gateway_address(gateway.empty() ? cluster.first_gateway() : gateway);
-        cluster.network().connect(cluster.client_loop(), address, 1s,
-                                  [&](auto result) { connection_ = std::move(result).value(); });
-        REQUIRE(cluster.run_until([&] { return connection_ != nullptr; }));
-        connection_->start(*this);
-    }
-    SecureClient(const SecureClient&) = delete;
-    SecureClient& operator=(const SecureClient&) = delete;
-    ~SecureClient() { connection_->close(); }
-
-    /// False: it was not let in, `why` says why, or nothing came.
-    bool enter(PlayerId who) {
-        token = cluster_.token(who);
-        protocol_.start(token, cluster_.client_loop().now());
-        flush();
-        static_cast<void>(cluster_.run_until([this] { return entered_ || !why.empty(); }, 13s));
-        protocol_.tick(cluster_.client_loop().now());
-        return entered_;
-    }
-    std::string echo(std::string text) {
-        struct Waiting final : client::Pending {
-            void finish(Result<BytesView> body) override {
-                answer = body ? msgpack::decode<echo::Echo>(*body).value().text : body.error().message();
-            }
-            std::optional<std::string> answer;
-        };
-        const auto waiting = std::make_shared<Waiting>();
-        protocol_.send(echo::Echo{std::move(text)}, cluster_.client_loop().now() + 5s, waiting);
-        flush();
-        static_cast<void>(cluster_.run_until([&] { return waiting->answer.has_value(); }, 5s));
-        return waiting->answer.value_or("no answer");
-    }
-    template <Request R>
-    void send(const R& message) {
-        struct Ignored final : client::Pending {
-            void finish(Result<BytesView> /*body*/) override {}
-        };
-        protocol_.send(message, cluster_.client_loop().now() + 5s, std::make_shared<Ignored>());
-        flush();
-        cluster_.advance(5ms);
-    }
-    void send_raw(BytesView bytes) { connection_->output().append(bytes); }
-    [[nodiscard]] bool encrypted() const { return protocol_.encrypted(); }
-
-    // --- somebody on the way flips the bits of one byte of what is sent or received; counted from the beginning
-    std::optional<std::size_t> spoiled_sent, spoiled_received;
-    Binary sent, received;
-    std::string token, why;
-    std::vector<Command> pushes;
-
-private:
-    static client::ProtocolOptions options(TestCluster& cluster, std::vector<PublicKey> roots) {
-        client::ProtocolOptions options;
-        options.roots = std::move(roots);
-        options.zone = "default";
-        options.unix_seconds = [&cluster] {
-            return std::chrono::duration_cast<std::chrono::seconds>(cluster.time().wall_now().time_since_epoch())
-                .count();
-        };
-        return options;
-    }
-    static void carry(Binary& all, BytesView bytes, const std::optional<std::size_t>& spoiled) {
-        const auto before = all.size();
-        all.insert(all.end(), bytes.begin(), bytes.end());
-        if (spoiled && *spoiled >= before && *spoiled < all.size()) all[*spoiled] ^= 0x11U;
-    }
-    void flush() {
-        auto& output = protocol_.output();
-        const auto before = sent.size();
-        carry(sent, output, spoiled_sent);
-        output.clear();
-        connection_->output().append(BytesView{sent}.subspan(before));
-    }
-    std::size_t on_bytes(BytesView bytes) override {
-        const auto before = received.size();
-        carry(received, bytes, spoiled_received);
-        protocol_.receive(BytesView{received}.subspan(before), cluster_.client_loop().now());
-        flush();
-        return bytes.size();
-    }
-    void on_closed(const Error& error) override { protocol_.lost(error.message()); }
-    void on_entered(const wire::Entered& /*entered*/) override { entered_ = true; }
-    void on_queued(const wire::Queued& /*queued*/) override {}
-    void on_resumed(const wire::Entered& /*entered*/) override {}
-    void on_push(Command command, BytesView /*body*/) override { pushes.push_back(command); }
-    void on_away(const wire::Close& close) override { why = "away: " + close.reason; }
-    void on_closed(const wire::Close& close) override { why = "closed: " + close.reason; }
-
-    TestCluster& cluster_;
-    client::Protocol protocol_;
-    std::shared_ptr<transport::Connection> connection_;
-    bool entered_ = false;
-};
 
 /// With a certificate that is good at the virtual time at which clusters begin.
 void encrypt(TestCluster& cluster) {
@@ -144,8 +40,8 @@ TEST_CASE("players play encrypted and nothing of it can be read on the way", "[s
     TestCluster cluster;
     encrypt(cluster);
     cluster.start();
-    SecureClient anna{cluster};
-    SecureClient bert{cluster};
+    KitClient anna{cluster, {}, {zone_root()}};
+    KitClient bert{cluster, {}, {zone_root()}};
     REQUIRE(anna.enter(player(1)));
     REQUIRE(bert.enter(player(2)));
     CHECK(anna.encrypted());
@@ -173,7 +69,7 @@ TEST_CASE("a recorded session that comes again is refused by every gateway", "[s
                          {"rest", {Role::login, Role::center, Role::game, Role::storage}}}};
     encrypt(cluster);
     cluster.start();
-    SecureClient anna{cluster, "gateway-1"};
+    KitClient anna{cluster, "gateway-1", {zone_root()}};
     REQUIRE(anna.enter(player(1)));
     REQUIRE(anna.echo("buy a house") == "buy a house");
     const auto recorded = anna.sent;
@@ -202,20 +98,21 @@ TEST_CASE("a recorded session that comes again is refused by every gateway", "[s
 TEST_CASE("a byte that was changed on the way to the gateway lets nobody in", "[scenario][noise][MSG-06]") {
     TestCluster cluster;
     encrypt(cluster);
+    cluster.set("gateway.hellos_per_address_max", std::int64_t{0});
     cluster.start();
-    SecureClient witness{cluster};
+    KitClient witness{cluster, {}, {zone_root()}};
     REQUIRE(witness.enter(player(1)));
     std::size_t length = 0;
     std::size_t hello = 0;
     {
-        SecureClient measured{cluster};
+        KitClient measured{cluster, {}, {zone_root()}};
         REQUIRE(measured.enter(player(2)));
         hello = wire::cut_frame(measured.sent, measured.sent.size()).consumed();
         length = hello + wire::cut_frame(BytesView{measured.sent}.subspan(hello), measured.sent.size()).consumed();
     }
     for (std::size_t place = 0; place < length; ++place) {
         CAPTURE(place, hello, length);
-        SecureClient client{cluster};
+        KitClient client{cluster, {}, {zone_root()}};
         client.spoiled_sent = place;
         CHECK_FALSE(client.enter(player(2)));
         // Of records that are not authentic nothing is said; one that became longer is waited for in vain.
@@ -232,7 +129,7 @@ TEST_CASE("a byte that was changed on the way to the client ends its connection"
     cluster.start();
     Binary received;
     {
-        SecureClient measured{cluster};
+        KitClient measured{cluster, {}, {zone_root()}};
         REQUIRE(measured.enter(player(2)));
         received = measured.received;
     }
@@ -243,7 +140,7 @@ TEST_CASE("a byte that was changed on the way to the client ends its connection"
     for (std::size_t place = handshake; place < received.size(); ++place) {
         if (place == handshake + hello.handshake.size()) place = hello_end(received);
         CAPTURE(place, handshake, received.size());
-        SecureClient client{cluster};
+        KitClient client{cluster, {}, {zone_root()}};
         client.spoiled_received = place;
         CHECK_FALSE(client.enter(player(2)));
         CHECK_FALSE(client.why.empty());
@@ -266,14 +163,14 @@ TEST_CASE("a listener that encrypts refuses who does not and the other way round
         CHECK(plain.wait_closed());
         CHECK(rejected_hellos(cluster) == before + 1);
         // As the client kit puts it, when somebody on the way takes the handshake out.
-        SecureClient untrusting{cluster, {}, {}};
+        KitClient untrusting{cluster, {}, {}};
         CHECK_FALSE(untrusting.enter(player(1)));
         CHECK_THAT(untrusting.why, Catch::Contains("speaks encrypted only"));
     }
     SECTION("it does not") {
         cluster.start();
         const auto before = rejected_hellos(cluster);
-        SecureClient client{cluster};
+        KitClient client{cluster, {}, {zone_root()}};
         CHECK_FALSE(client.enter(player(1)));
         CHECK(client.why == "closed: this gateway does not encrypt, and the client asks for it");
         CHECK(rejected_hellos(cluster) == before + 1);
@@ -284,7 +181,7 @@ TEST_CASE("a client lets in no gateway of another root", "[scenario][noise][MSG-
     TestCluster cluster;
     encrypt(cluster);
     cluster.start();
-    SecureClient client{cluster, {}, {SigningKey::generate().public_key()}};
+    KitClient client{cluster, {}, {SigningKey::generate().public_key()}};
     CHECK_FALSE(client.enter(player(1)));
     CHECK_THAT(client.why, Catch::Contains("not signed by a root that is trusted here"));
     // Nothing private was said: the hello is all that it sent.
@@ -295,7 +192,7 @@ TEST_CASE("a record that was begun has to be finished", "[scenario][noise][MSG-0
     TestCluster cluster;
     encrypt(cluster);
     cluster.start();
-    SecureClient client{cluster};
+    KitClient client{cluster, {}, {zone_root()}};
     REQUIRE(client.enter(player(1)));
     client.send_raw(Binary{100, 0, 0, 0, 1, 2, 3});
     cluster.advance(9s);

@@ -6,7 +6,8 @@
 
 namespace gs::scenarios {
 
-RealNode::RealNode(const std::map<std::string, SettingScalar>& settings)
+RealNode::RealNode(const std::map<std::string, SettingScalar>& settings,
+                   const std::map<std::string, SettingList>& lists)
     : log_level_before_{log::detail::level.load()} {
     log::set_level(log::Level::off);
     set_setting(tree_, "storage.engine", std::string{"memory"});
@@ -14,6 +15,7 @@ RealNode::RealNode(const std::map<std::string, SettingScalar>& settings)
     set_setting(tree_, "login.http.address", std::string{"127.0.0.1:0"});
     set_setting(tree_, "login.password.memory_kib", std::int64_t{19'456});
     for (const auto& [path, value] : settings) set_setting(tree_, path, value);
+    for (const auto& [path, values] : lists) set_setting(tree_, path, values);
     app::NodeSettings node;
     node.name = "real";
     node.roles = {Role::gateway, Role::login, Role::center, Role::game, Role::storage};

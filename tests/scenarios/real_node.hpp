@@ -16,7 +16,8 @@ namespace gs::scenarios {
 class RealNode {
 public:
     /// Runs once it is ready.
-    explicit RealNode(const std::map<std::string, SettingScalar>& settings = {});
+    explicit RealNode(const std::map<std::string, SettingScalar>& settings = {},
+                      const std::map<std::string, SettingList>& lists = {});
     ~RealNode();
     RealNode(const RealNode&) = delete;
     RealNode& operator=(const RealNode&) = delete;

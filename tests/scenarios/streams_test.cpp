@@ -311,7 +311,7 @@ TEST_CASE("a center that begins anew knows whose session is whose", "[sessions][
     CHECK(again.resume(anna).value().state == SessionState::resumed);
 }
 
-TEST_CASE("a request that leaves a hole ends the connection, not the session", "[sessions][SES-01]") {
+TEST_CASE("a request that leaves a hole ends the connection, not the session", "[sessions][SES-01][MSG-07]") {
     World world;
     TestClient anna{world, player(1), "gate-1"};
     anna.request(echo::Echo{"one"}).value();

@@ -14,6 +14,7 @@
 #include "roles/gateway/tls_files.hpp"
 #include "storage/scratch_directory.hpp"
 #include "tests/scenarios/real_node.hpp"
+#include "tests/scenarios/self_signed.hpp"
 #include "wire/websocket.hpp"
 
 using namespace gs;
@@ -21,33 +22,6 @@ using namespace gs::scenarios;
 namespace websocket = wire::websocket;
 
 namespace {
-
-/// A certificate that signs itself, as PEM files `NAME.pem` and `NAME.key`.
-void write_certificate(const storage::ScratchDirectory& directory, const std::string& name, const std::string& owner) {
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key{EVP_EC_gen("P-256"), &EVP_PKEY_free};
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate{X509_new(), &X509_free};
-    auto* at = certificate.get();
-    X509_set_version(at, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(at), 1);
-    X509_gmtime_adj(X509_getm_notBefore(at), -60);
-    X509_gmtime_adj(X509_getm_notAfter(at), 3600);
-    X509_set_pubkey(at, key.get());
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(at), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(owner.c_str()), -1, -1, 0);
-    X509_set_issuer_name(at, X509_get_subject_name(at));
-    REQUIRE(X509_sign(at, key.get(), EVP_sha256()) > 0);
-    const auto write = [&](const std::string& file, auto&& what) {
-        // As whoever renews a certificate does it: never half a file in its place.
-        auto* out = std::fopen((file + ".new").c_str(), "w");
-        REQUIRE(out != nullptr);
-        what(out);
-        std::fclose(out);
-        std::filesystem::rename(file + ".new", file);
-    };
-    write(directory.file(name + ".pem"), [&](std::FILE* out) { PEM_write_X509(out, at); });
-    write(directory.file(name + ".key"),
-          [&](std::FILE* out) { PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
-}
 
 /// A blocking client that gives up after 20 s.
 class TlsSocket {
@@ -111,7 +85,7 @@ bool is_hello(std::string_view text) { return text.size() == 8 && text.substr(4)
 
 struct TlsNode {
     explicit TlsNode(const std::string& owner = "first") {
-        write_certificate(directory, "gate", owner);
+        write_self_signed(directory.file("gate"), owner);
         node.emplace(std::map<std::string, SettingScalar>{{"gateway.tls.certificate_file", directory.file("gate.pem")},
                                                           {"gateway.tls.key_file", directory.file("gate.key")}});
     }
@@ -149,7 +123,7 @@ TEST_CASE("a renewed certificate is used without a restart", "[scenario][tcp][tl
     const auto owner_now = [&] { return TlsSocket{server.node->gateway()}.owner(); };
     TlsSocket before{server.node->gateway()};
     REQUIRE(owner_now() == "first");
-    write_certificate(server.directory, "gate", "second");
+    write_self_signed(server.directory.file("gate"), "second");
     const auto deadline = std::chrono::steady_clock::now() + 20s;
     while (owner_now() != "second" && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::yield();
@@ -186,8 +160,8 @@ TEST_CASE("what is not TLS behind its first bytes ends that connection", "[scena
 
 TEST_CASE("a certificate that cannot be used is named", "[tls][NET-06]") {
     const storage::ScratchDirectory directory;
-    write_certificate(directory, "one", "one");
-    write_certificate(directory, "other", "other");
+    write_self_signed(directory.file("one"), "one");
+    write_self_signed(directory.file("other"), "other");
     const auto why = [&](const std::string& chain, const std::string& key) {
         const auto loaded = transport::load_tls_certificate(directory.file(chain), directory.file(key));
         return loaded ? std::string{} : loaded.error().message();
@@ -200,7 +174,7 @@ TEST_CASE("a certificate that cannot be used is named", "[tls][NET-06]") {
 
 TEST_CASE("a renewed certificate that cannot be used leaves the old one", "[tls][NET-06]") {
     const storage::ScratchDirectory directory;
-    write_certificate(directory, "gate", "good");
+    write_self_signed(directory.file("gate"), "good");
     Metrics metrics;
     gateway::TlsFiles files{metrics};
     REQUIRE(files.load(directory.file("gate.pem"), directory.file("gate.key")));
@@ -209,7 +183,7 @@ TEST_CASE("a renewed certificate that cannot be used leaves the old one", "[tls]
         if (owner.empty()) {
             std::ofstream{directory.file("gate.pem")} << "half a file";
         } else {
-            write_certificate(directory, "gate", owner);
+            write_self_signed(directory.file("gate"), owner);
         }
         const auto stamp = std::filesystem::last_write_time(directory.file("gate.pem"));
         std::filesystem::last_write_time(directory.file("gate.pem"), stamp + 1s);

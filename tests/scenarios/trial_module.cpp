@@ -7,6 +7,12 @@ std::function<void()> trial_entering;
 
 class Trial final : public Module {
 public:
+    /// A client of the version "1.0 to arena" goes to the group "arena".
+    static std::string route(const Login& login) {
+        const auto place = login.client_version.find(" to ");
+        return std::string{place == std::string_view::npos ? "" : login.client_version.substr(place + 4)};
+    }
+
     explicit Trial(ModuleContext& context) : context_{context} {
         context.component<Wallet>();
         context.component<QuickNote>();
@@ -95,4 +101,4 @@ private:
 
 }  // namespace gs::scenarios
 
-GS_MODULE(trial, gs::scenarios::Trial)
+GS_MODULE(trial, gs::scenarios::Trial, &gs::scenarios::Trial::route)

@@ -50,6 +50,12 @@ void set_setting(SettingsTree& tree, const std::string& path, SettingList values
     tree.set(path, std::move(setting));
 }
 
+void set_setting_rows(SettingsTree& tree, const std::string& path, std::size_t count) {
+    SettingValue setting;
+    setting.value = SettingRows{count};
+    tree.set(path, std::move(setting));
+}
+
 double read_metric(const Metrics& metrics, const std::string& series) {
     return read_metric(metrics.to_prometheus_text(), series);
 }

@@ -16,6 +16,8 @@ namespace gs::scenarios {
 /// Sets a key as a configuration file would.
 void set_setting(SettingsTree& tree, const std::string& path, SettingScalar value);
 void set_setting(SettingsTree& tree, const std::string& path, SettingList values);
+/// [[path]], so many of them; their keys are path[0].key and so on.
+void set_setting_rows(SettingsTree& tree, const std::string& path, std::size_t count);
 /// The value of a series in the text of /metrics, for example `x_total{reason="rate"}`; 0 when it is not there.
 [[nodiscard]] double read_metric(const Metrics& metrics, const std::string& series);
 [[nodiscard]] double read_metric(const std::string& text, const std::string& series);

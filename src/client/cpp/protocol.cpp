@@ -15,6 +15,11 @@ std::int64_t system_seconds() {
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
 
+std::uint64_t system_milliseconds() {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
 /// A gateway takes no longer record before the player has entered.
 constexpr std::size_t first_record_bytes_max = 4096;
 
@@ -50,7 +55,9 @@ void Protocol::say_hello(Time now) {
     state_ = State::hello;
     last_heard_ = now;
     enter_by_ = now + options_.enter_deadline;
+    features_ = 0;
     output_.clear();
+    framed_output_.clear();
     input_.clear();
     sealed_output_.clear();
     sealed_input_.clear();
@@ -58,6 +65,7 @@ void Protocol::say_hello(Time now) {
     handshake_.reset();
     wire::ClientHello hello;
     hello.client_version = options_.client_version;
+    hello.features = options_.features;
     if (roots().empty()) {
         wire::write_hello(output_, hello);
     } else {
@@ -68,14 +76,29 @@ void Protocol::say_hello(Time now) {
 const std::vector<PublicKey>& Protocol::roots() const { return options_.roots.empty() ? login_roots_ : options_.roots; }
 
 Buffer& Protocol::output() {
-    if (!records_) return output_;
-    if (!output_.empty()) {
+    if (features_ != 0) seal_output();
+    auto& frames = features_ != 0 ? framed_output_ : output_;
+    if (!records_) return frames;
+    if (!frames.empty()) {
         const auto most = entered() ? wire::noise::record_plain_bytes_max : first_record_bytes_max;
         // It fails after more records than anybody can send.
-        static_cast<void>(records_->writer.write(output_, sealed_output_, most));
-        output_.clear();
+        static_cast<void>(records_->writer.write(frames, sealed_output_, most));
+        frames.clear();
     }
     return sealed_output_;
+}
+
+void Protocol::seal_output() {
+    if (output_.empty()) return;
+    wire::Sealing sealing{features_, options_.compress_from, {}};
+    if ((features_ & wire::feature::time) != 0)
+        sealing.sent_ms = options_.milliseconds ? options_.milliseconds() : system_milliseconds();
+    for (auto frames = output_.view(); !frames.empty();) {
+        const auto cut = wire::cut_frame(frames, frames.size());
+        wire::seal(cut.payload, sealing, (cut.payload[0] & wire::flag::secret) != 0, framed_output_);
+        frames = frames.subspan(cut.consumed());
+    }
+    output_.clear();
 }
 
 void Protocol::receive(BytesView bytes, Time now) {
@@ -165,6 +188,19 @@ void Protocol::take_frame(BytesView payload, Time now) {
         take_hello(payload, now);
         return;
     }
+    if (!wire::is_plain(payload, features_ & ~wire::feature::time)) {
+        unsealed_.clear();
+        const auto unsealed = wire::unseal(payload, false, features_, options_.frame_bytes_max, unsealed_);
+        if (unsealed.fault == wire::SealFault::checksum) {
+            end({Code::unavailable, unsealed.why, true});  // the session goes on over another connection
+            return;
+        }
+        if (unsealed.fault != wire::SealFault::none) {
+            fail(fmt::format("the server sent a message that cannot be read: {}", unsealed.why));
+            return;
+        }
+        payload = unsealed_.view().subspan(wire::frame_prefix_bytes);
+    }
     const auto message = wire::parse_message(payload);
     if (message.fault != nullptr) {
         fail(fmt::format("the server sent a message that cannot be read: {}", message.fault));
@@ -238,6 +274,12 @@ void Protocol::take_hello(BytesView payload, Time now) {
                                 hello->protocol, hello->security, wire::protocol_version, security)));
         return;
     }
+    if ((hello->features & ~options_.features) != 0) {
+        end(refusal(Code::invalid, "the server chose features that this client did not offer"));
+        return;
+    }
+    features_ = hello->features;
+    session_.mark_secrets(features_ != 0);
     heartbeat_ = std::chrono::milliseconds{hello->heartbeat_ms};
     sent_frame_bytes_max_ = hello->frame_bytes_max;
     state_ = State::entering;
@@ -248,7 +290,9 @@ void Protocol::take_hello(BytesView payload, Time now) {
         enter.token = std::exchange(token_, {});
     }
     enter.device = options_.device;
-    wire::write_framed(output_, {wire::Kind::request, false, command_of<wire::Enter>, 0}, enter);
+    wire::Header header{wire::Kind::request, false, command_of<wire::Enter>, 0};
+    header.secret = features_ != 0;
+    wire::write_framed(output_, header, enter);
     if (heartbeat_ > Duration::zero()) next_ping_ = now + heartbeat_;
 }
 

@@ -13,6 +13,7 @@
 #include "base/msgpack.hpp"
 #include "client/cpp/session.hpp"
 #include "wire/noise/secure_hello.hpp"
+#include "wire/sealing.hpp"
 
 namespace gs::client {
 
@@ -44,7 +45,10 @@ struct ProtocolOptions {
     std::size_t requests_bytes_max = 16U << 20U;  ///< of these
     std::vector<PublicKey> roots;  ///< pinned: connections are encrypted, and only with gateways that these vouch for
     std::string zone;              ///< of the gateways' certificates; empty: any that the roots sign for
-    std::function<std::int64_t()> unix_seconds;  ///< the calendar, for certificates; empty: the system's
+    std::uint64_t features = wire::feature::all;  ///< that the server may choose from
+    std::size_t compress_from = 1024;             ///< longer requests are compressed, but never secret ones; bytes
+    std::function<std::uint64_t()> milliseconds;  ///< of any clock that only goes on; empty: the system's
+    std::function<std::int64_t()> unix_seconds;   ///< the calendar, for certificates; empty: the system's
 };
 
 class Protocol {
@@ -74,7 +78,7 @@ public:
     /// While the session is away the request waits, as long as its deadline allows.
     template <Request R>
     void send(const R& message, Time deadline, std::shared_ptr<Pending> pending) {
-        Session::Request request{command_of<R>, {}, deadline, std::move(pending)};
+        Session::Request request{command_of<R>, {}, deadline, std::move(pending), is_secret<R>};
         msgpack::encode_to(request.body, message);
         send_request(std::move(request), name_of<R>());
     }
@@ -111,6 +115,7 @@ private:
     std::size_t open_records(BytesView stream, Time now);
     std::size_t take_frames(BytesView stream, Time now);
     void take_frame(BytesView payload, Time now);
+    void seal_output();
     void take_message(const wire::MessageView& message, Time now);
     [[nodiscard]] bool is_next(const wire::MessageView& message, Time now);
     void take_hello(BytesView payload, Time now);
@@ -136,7 +141,10 @@ private:
     std::vector<PublicKey> login_roots_;
     std::optional<wire::noise::ClientHandshake> handshake_;  // between the hellos
     std::optional<wire::noise::Records> records_;            // after them, when it is encrypted
+    std::uint64_t features_ = 0;                             // of this connection
     Buffer input_, output_;                                  // frames
+    Buffer framed_output_;                                   // the same with what the features ask for
+    Buffer unsealed_;                                        // one frame
     Buffer sealed_input_, sealed_output_;                    // records
     Time enter_by_ = Time::max();
     Time last_heard_{}, next_ping_ = Time::max();

@@ -64,7 +64,9 @@ void Session::write(Buffer& out, std::uint64_t id) {
         // It was refused before earlier ones were answered. It must not be done now, and its id must not be left out.
         wire::write_message(out, {wire::Kind::request, false, no_command, id, take_ack()}, Done{});
     } else {
-        wire::write_header(out, {wire::Kind::request, false, kept.request.command, id, take_ack()});
+        wire::Header header{wire::Kind::request, false, kept.request.command, id, take_ack()};
+        header.secret = kept.request.secret && marks_secrets_;
+        wire::write_header(out, header);
         out.append(kept.request.body);
     }
     wire::finish_frame(out, begin);

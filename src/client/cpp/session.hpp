@@ -40,7 +40,10 @@ public:
         Buffer body;
         Time deadline{};
         std::shared_ptr<Pending> pending;  ///< empty when nobody waits any more
+        bool secret = false;
     };
+    /// Whether what is written says which requests are secret: for wire::seal, which takes the mark away.
+    void mark_secrets(bool marks) { marks_secrets_ = marks; }
     [[nodiscard]] std::uint64_t add(Request request);
     void write(Buffer& out, std::uint64_t id);
     void write_after(Buffer& out, std::uint64_t id);
@@ -90,6 +93,7 @@ private:
     std::size_t unacknowledged_bytes_ = 0;
     Time acknowledge_by_ = Time::max();
     std::uint64_t duplicates_ = 0;
+    bool marks_secrets_ = false;
 };
 
 }  // namespace gs::client

@@ -4,6 +4,7 @@
 export const codes = [
     "ok", "invalid", "unauthenticated", "forbidden", "not_found", "conflict", "limited", "busy", "unavailable",
     "deadline", "internal", "fenced", "unknown_command",
+    "outdated",
 ] as const;
 export type Code = typeof codes[number];
 

@@ -44,7 +44,8 @@ export function frameBytes(payload: Uint8Array): number {
 // --- messages --------------------------------------------------------------------------------------------------------
 
 export enum Kind { request = 0, reply = 1, push = 2, control = 3 }
-const flagError = 0x04, flagSession = 0x10, flagState = 0x80, flagsKnown = 0x03 | flagError | flagSession | flagState;
+const flagError = 0x04, flagSession = 0x10, flagSecret = 0x20, flagState = 0x80;
+const flagsKnown = 0x03 | flagError | flagSession | flagSecret | flagState;
 
 export interface Header {
     kind: Kind;
@@ -198,13 +199,15 @@ export interface Close {
     reason: string;
     /** False: trying again will not help (a newer login, a protocol that is not understood). */
     reconnect: boolean;
+    /** With the code `outdated`: where the player gets a newer client. */
+    upgrade?: string;
 }
-const CloseBody = struct<{ code: number; reason: string; reconnect: boolean }>("Close", () => [
-    ["code", u8], ["reason", text], ["reconnect", boolean, () => true],
+const CloseBody = struct<{ code: number; reason: string; reconnect: boolean; upgrade: string }>("Close", () => [
+    ["code", u8], ["reason", text], ["reconnect", boolean, () => true], ["upgrade", text],
 ]);
 export function decodeClose(body: Uint8Array): Close {
-    const close = decode(CloseBody, body);
-    return { ...close, code: codeOf(close.code) };
+    const { code, reason, reconnect, upgrade } = decode(CloseBody, body);
+    return { code: codeOf(code), reason, reconnect, ...(upgrade === "" ? {} : { upgrade }) };
 }
 
 const ErrorBody = struct<{ code: number; message: string }>("Error", () => [["code", u8], ["message", text]]);
