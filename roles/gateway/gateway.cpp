@@ -8,6 +8,7 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t certificate_check_seconds = 5;
+constexpr int spare_files = 64;
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
 constexpr auto attach_deadline = std::chrono::seconds{60};
@@ -125,8 +126,12 @@ runtime::Task<> Gateway::start() {
     load_key();
     load_certificate();
     load_own_identity();
+    transport::ListenOptions options;
+    options.spare_files = spare_files;
+    options.unsent_bytes_max =
+        static_cast<int>(settings_.queue_bytes_soft);  // else a slow reader is seen much too late
     auto listener =
-        transport_.listen(loop_, settings_.address, {},
+        transport_.listen(loop_, settings_.address, options,
                           [this](std::shared_ptr<transport::Connection> connection) { accept(std::move(connection)); });
     if (!listener) throw Error{listener.error().code(), "gateway.tcp.address: {}", listener.error().message()};
     listener_ = std::move(*listener);
@@ -160,6 +165,7 @@ runtime::Task<> Gateway::stop() {
 void Gateway::report() {
     counters_.connections.set(static_cast<std::int64_t>(clients_.size()));
     counters_.playing.set(static_cast<std::int64_t>(players_.size()));
+    if (listener_ != nullptr) counters_.accept_pauses.add(listener_->pauses() - counters_.accept_pauses.value());
     const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
     bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise, {},
                   settings_.websocket_advertise);

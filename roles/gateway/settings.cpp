@@ -115,6 +115,8 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
     : connections{metrics.gauge("gameserver_gateway_connections", "open client connections")},
       playing{metrics.gauge("gameserver_gateway_players", "players who have entered through this gateway")},
       accepted{metrics.counter("gameserver_gateway_accepted_total", "client connections accepted")},
+      accept_pauses{metrics.counter("gameserver_gateway_accept_pauses_total",
+                                    "times that accepting stopped for a tenth of a second: no files or memory left")},
       messages_in{metrics.counter("gameserver_client_messages_in_total", "messages from clients")},
       messages_out{metrics.counter("gameserver_client_messages_out_total", "messages to clients")},
       bytes_in{metrics.counter("gameserver_client_bytes_in_total", "bytes from clients")},

@@ -37,7 +37,7 @@ struct GatewaySettings {
 struct GatewayCounters {
     explicit GatewayCounters(Metrics& metrics);
     Gauge &connections, &playing;
-    Counter &accepted, &messages_in, &messages_out, &bytes_in, &bytes_out;
+    Counter &accepted, &accept_pauses, &messages_in, &messages_out, &bytes_in, &bytes_out;
     Counter &rejected_hello, &banned, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token,
         &rejected_command, &rejected_version;
     Counter &rejected_checksum, &rejected_compression, &rejected_stale;

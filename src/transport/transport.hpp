@@ -52,10 +52,17 @@ public:
     virtual ~Listener() = default;  ///< stops accepting
     /// With the port that was really taken when 0 was asked for.
     [[nodiscard]] virtual std::string address() const = 0;
+    /// How often it has stopped accepting for a moment since the process ran out of files or memory.
+    [[nodiscard]] virtual std::uint64_t pauses() const { return 0; }
 };
 
 struct ListenOptions {
     int backlog = 4096;
+    /// So many files, an eighth of all at most, are left to the rest of the process: its admin endpoint, links and logs.
+    int spare_files = 0;
+    /// So many bytes the system queues for a connection that are not on their way; more stay in queued_bytes(), where
+    /// they are seen. 0: as many as it likes, which is megabytes.
+    int unsent_bytes_max = 0;
 };
 
 class Transport {

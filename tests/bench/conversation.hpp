@@ -32,6 +32,8 @@ public:
     virtual bool ready() const { return true; }
     // Appends one request.
     virtual void request(std::string& out) = 0;
+    // Appends what request() and received() have left to be sent together; called before each send.
+    virtual void flush(std::string&) {}
     // Handles whole messages at the start of `bytes`, appends answers to `out`, gives how many bytes it took.
     virtual std::size_t received(std::string_view bytes, std::string& out, Found& found) = 0;
 };
@@ -58,6 +60,21 @@ public:
         found.replies = static_cast<unsigned>(bytes.size() / payload_bytes);
         return found.replies * payload_bytes;
     }
+};
+
+// raw_echo as a login: ready when the first 64 bytes are back.
+class RawLogin final : public Conversation {
+public:
+    bool ready() const override { return ready_; }
+    void open(std::string& out) override { out.append(payload_bytes, 'x'); }
+    void request(std::string&) override {}
+    std::size_t received(std::string_view bytes, std::string&, Found&) override {
+        ready_ = bytes.size() >= payload_bytes;
+        return ready_ ? payload_bytes : 0;
+    }
+
+private:
+    bool ready_ = false;
 };
 
 // raw_relay: 4-byte length, 64 bytes that begin with the connection's number and a sequence, checked on return.

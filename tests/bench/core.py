@@ -23,6 +23,8 @@ class Options:
     rounds: int
     seconds: float
     idle_players: int
+    crowd_players: int
+    active_players: int
     many_connections: int
 
 
@@ -55,9 +57,10 @@ def build(folder: Path) -> None:
         "raw_relay": c + ["raw_relay.c"],
         "raw_broadcast": c + ["raw_broadcast.c"],
         "raw_sqlite": c + ["raw_sqlite.c", "-lsqlite3"],
+        "raw_x25519": c + ["raw_x25519.c", "-lsodium"],
         "slow_sync.so": c + ["-shared", "-fPIC", "slow_sync.c", "-ldl"],
     }
     for name, command in programs.items():
         compile_program(folder / name, command, here)
     for name, sources in {"load": here, **({"load-other": options.against / "tests/bench"} if options.against else {})}.items():
-        compile_program(folder / name, cxx + sorted(source.name for source in sources.glob("*.cpp")), sources)
+        compile_program(folder / name, cxx + sorted(source.name for source in sources.glob("*.cpp")) + ["-lsodium"], sources)

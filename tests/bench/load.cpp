@@ -3,6 +3,7 @@
 #include "gs_conversation.hpp"
 #include "meters.hpp"
 #include "options.hpp"
+#include "secure_conversation.hpp"
 #include "traffic.hpp"
 
 #include <cstdio>
@@ -24,46 +25,67 @@ std::vector<std::string> read_lines(const std::string& path, std::size_t count) 
     return lines;
 }
 
-std::vector<std::unique_ptr<Conversation>> conversations_of(const Options& options) {
+void check_usage(const Options& options) {
     const auto mode = options.text("mode", "");
-    const auto receivers = options.whole("connections", 1);
-    const bool broadcast = options.has("broadcast");
+    const bool broadcast = options.has("broadcast"), logins = options.has("logins"), paced = options.has("active");
     const auto request = options.text("request", "echo");
-    if ((mode != "raw" && mode != "framed" && mode != "gs") || !options.has("port") || receivers == 0 ||
-        options.whole("outstanding", 1) == 0 || (mode == "framed" && broadcast) ||
-        (request != "echo" && request != "save")) {
+    const auto connections = options.whole("connections", 1);
+    if ((mode != "raw" && mode != "framed" && mode != "gs") || !options.has("port") || connections == 0 ||
+        options.whole("outstanding", 1) == 0 || (mode == "framed" && (broadcast || logins)) ||
+        (request != "echo" && request != "save") || (options.has("secure") && mode != "gs") ||
+        broadcast + logins + paced > 1 ||
+        (paced && (options.whole("active", 0) == 0 || options.whole("active", 0) > connections ||
+                   options.number("rate", 1) <= 0))) {
         refuse_usage("what is asked for is incomplete or does not go together");
     }
-    std::vector<std::unique_ptr<Conversation>> conversations(receivers + (broadcast ? 1 : 0));
-    const auto tokens =
-        mode == "gs" ? read_lines(options.text("tokens", ""), conversations.size()) : std::vector<std::string>{};
-    for (std::uint32_t i = 0; i < conversations.size(); ++i) {
+}
+
+Traffic::Speaker speaker_of(const Options& options) {
+    const auto mode = options.text("mode", "");
+    const auto receivers = options.whole("connections", 1);
+    const bool broadcast = options.has("broadcast"), logins = options.has("logins"), secure = options.has("secure");
+    const bool saves = options.text("request", "echo") == "save";
+    const auto tokens = mode == "gs" ? read_lines(options.text("tokens", ""), receivers + (broadcast ? 1 : 0))
+                                     : std::vector<std::string>{};
+    return [=](std::uint32_t i) -> std::unique_ptr<Conversation> {
         const bool sender = broadcast && i == receivers;
         if (mode == "gs") {
-            auto kind = request == "save" ? GsRequest::save : GsRequest::echo;
+            auto kind = saves ? GsRequest::save : GsRequest::echo;
             if (broadcast) {
                 kind = sender ? GsRequest::broadcast : GsRequest::receive;
             }
-            conversations[i] = std::make_unique<GsConversation>(i, tokens[i], kind);
-        } else if (mode == "framed") {
-            conversations[i] = std::make_unique<FramedConversation>(i);
-        } else if (sender) {
-            conversations[i] = std::make_unique<RawControl>();
-        } else if (broadcast) {
-            conversations[i] = std::make_unique<RawReceiver>();
-        } else {
-            conversations[i] = std::make_unique<RawConversation>();
+            auto plain = std::make_unique<GsConversation>(i, tokens[i], kind);
+            if (secure) {
+                return std::make_unique<SecureConversation>(std::move(plain));
+            }
+            return plain;
         }
-    }
-    return conversations;
+        if (mode == "framed") {
+            return std::make_unique<FramedConversation>(i);
+        }
+        if (logins) {
+            return std::make_unique<RawLogin>();
+        }
+        if (sender) {
+            return std::make_unique<RawControl>();
+        }
+        if (broadcast) {
+            return std::make_unique<RawReceiver>();
+        }
+        return std::make_unique<RawConversation>();
+    };
 }
 
 TrafficShape shape_of(const Options& options) {
     const auto port = options.whole("port", 0);
     return {.port = port,
             .sender_port = options.whole("sender-port", port),
-            .outstanding = options.whole("outstanding", 1),
-            .broadcast = options.has("broadcast")};
+            .connections = options.whole("connections", 1) + (options.has("broadcast") ? 1 : 0),
+            .outstanding = options.whole("outstanding", options.has("active") ? 16 : 1),
+            .broadcast = options.has("broadcast"),
+            .logins = options.has("logins"),
+            .active = options.whole("active", 0),
+            .rate = options.number("rate", 1)};
 }
 
 void measure(const Options& options, Traffic& traffic) {
@@ -109,7 +131,11 @@ void measure(const Options& options, Traffic& traffic) {
 int main(int count, char** arguments) {
     using namespace gs::bench;
     const Options options{count, arguments};
-    Traffic traffic{shape_of(options), conversations_of(options)};
+    check_usage(options);
+    if (sodium_init() < 0) {
+        fail("libsodium does not start");
+    }
+    Traffic traffic{shape_of(options), speaker_of(options)};
     traffic.open_all();
     if (options.has("idle")) {
         traffic.hold();

@@ -15,13 +15,15 @@ from core import Failed, options
 from subjects import Running, tails
 
 
-def load_command(running: Running, arguments: list) -> list:
-    return [str(part) for part in [options.programs / running.generator, *running.load, "--pids", running.pids(), *arguments]]
+def load_command(running: Running, arguments: list, gateway: str = "") -> list:
+    """`gateway`: which one is connected to, when the subject has several."""
+    load = running.load_by_gateway[gateway] if gateway else running.load
+    return [str(part) for part in [options.programs / running.generator, *load, "--pids", running.pids(), *arguments]]
 
 
-def start_load(running: Running, arguments: list) -> subprocess.Popen:
+def start_load(running: Running, arguments: list, gateway: str = "") -> subprocess.Popen:
     """Starts a load generator that waits (--hold, --idle); gives it back when it has said READY."""
-    load = subprocess.Popen(load_command(running, arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    load = subprocess.Popen(load_command(running, arguments, gateway), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
     if load.stdout.readline() != "READY\n":
         error = load.communicate()[1]
@@ -127,6 +129,12 @@ def resident_kib(pid: int) -> int:
         if line.startswith("Rss:"):
             return int(line.split()[1])
     raise Failed(f"no Rss line for process {pid}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def steady_kib(running: Running) -> dict:

@@ -20,6 +20,10 @@ constexpr const char* usage =
     "  --broadcast         the connections receive, one more sends\n"
     "  --sender-port PORT  where the sender connects (raw: the control port)\n"
     "  --tokens FILE       gs: one login token to a line, one for each connection\n"
+    "  --secure            gs: encrypted\n"
+    "  --logins            each connection is made anew as soon as it is ready; those are the replies\n"
+    "  --active N          only the first N connections ask, each --rate times a second, whether or not answers come\n"
+    "  --rate R            requests per second of each active connection (1)\n"
     "  --request KIND      gs: echo or save (echo)\n";
 
 }  // namespace
@@ -35,9 +39,9 @@ void refuse_usage(const std::string& why) {
 }
 
 Options::Options(int count, char** arguments) {
-    const std::vector<std::string> flags{"hold", "idle", "broadcast"};
-    const std::vector<std::string> keys{"mode",    "port", "connections", "outstanding", "seconds",
-                                        "warm-up", "pids", "sender-port", "tokens",      "request"};
+    const std::vector<std::string> flags{"hold", "idle", "broadcast", "secure", "logins"};
+    const std::vector<std::string> keys{"mode", "port",        "connections", "outstanding", "seconds", "warm-up",
+                                        "pids", "sender-port", "tokens",      "request",     "active",  "rate"};
     for (int i = 1; i < count; ++i) {
         const std::string argument = arguments[i];
         const auto name = argument.rfind("--", 0) == 0 ? argument.substr(2) : argument;

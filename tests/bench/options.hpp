@@ -18,10 +18,9 @@ public:
     std::string text(const std::string& name, const std::string& otherwise) const;
     unsigned whole(const std::string& name, unsigned otherwise) const;
     std::chrono::nanoseconds seconds(const std::string& name, double otherwise) const;
-
-private:
     double number(const std::string& name, double otherwise) const;
 
+private:
     std::map<std::string, std::string> values_;
 };
 

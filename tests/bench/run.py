@@ -16,18 +16,21 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # the source folder stays as it is
 from core import Failed, build, client_core, options, root, say, server_core
 from results import Results
-from sections import sections
+from sections import not_by_default, sections
 
 
 def parse() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(sections)} (all but limits, which repeats what of the others is a test, and cost)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="\n".join(f"{name:12}{section.__doc__.splitlines()[0]}" for name, section in sections.items()))
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(sections)} (all but {', '.join(not_by_default)})")
     parser.add_argument("--binary", type=Path, default=root / "build/release/gameserver", help="the gameserver (build/release/gameserver)")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="section cost: a checkout of another version, built (release)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting for every gameserver")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="measured seconds of each run (1)")
-    parser.add_argument("--idle-players", type=int, default=10000, help="players of the section idle (10000)")
+    parser.add_argument("--idle-players", type=int, default=18000, help="players of the section idle (18000)")
+    parser.add_argument("--crowd-players", type=int, default=50000, help="players of the section crowd, over three gateways (50000)")
+    parser.add_argument("--active-players", type=int, default=5000, help="of those, who ask once a second (5000)")
     parser.add_argument("--many-connections", type=int, default=12000, help="connections of the widest request run (12000)")
     parser.add_argument("--build-dir", type=Path, default=root / "build", help="where bench/ and bench.json are written (build)")
     parser.add_argument("--raw-only", action="store_true", help="only the raw baselines")
@@ -57,7 +60,7 @@ def main() -> int:
     build(options.programs)
     os.sched_setaffinity(0, {client_core})
     results = Results(options.rounds)
-    for name in options.sections or [name for name in sections if name not in ("limits", "cost")]:
+    for name in options.sections or [name for name in sections if name not in not_by_default]:
         try:
             sections[name](results, options.build_dir / "bench" / name)
         except Failed as error:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Callable
 
 from core import Failed, client_core, options, say, server_core
-from measure import calls_per_reply, finish_load, per_core_second, run_load, start_load, steady_kib, sync_micros
+from measure import (calls_per_reply, cpu_seconds, finish_load, per_core_second, run_load, start_load, steady_kib,
+                     sync_micros)
 from results import Results, Row
-from subjects import (Running, Subject, one_process, raw_broadcast, raw_echo, raw_relay, two_processes, with_tokens)
+from subjects import (Running, Subject, one_encrypted, one_process, raw_broadcast, raw_echo, raw_relay, three_gateways,
+                      token_file, two_encrypted, two_processes, with_tokens)
 
 
 class Started:
@@ -58,17 +60,19 @@ def gameservers(*subjects: Subject) -> list:
 
 
 def requests(results: Results, place: Path) -> None:
+    """Requests and replies, plain and encrypted, beside a raw echo and a raw relay; round trips; system calls."""
     section = "requests"
     many = options.many_connections
     shapes = {"64 x 1": (64, 1, 4), "64 x 16": (64, 16, 4), "1 x 1": (1, 1, 1), f"{many} x 1": (many, 1, 1)}
     only_one_process = {f"{many} x 1"}
 
-    with Started(results, [raw_echo, raw_relay, *gameservers(one_process, two_processes)], place) as started:
+    subjects = [raw_echo, raw_relay, *gameservers(one_process, one_encrypted, two_processes, two_encrypted)]
+    with Started(results, subjects, place) as started:
         for number in range(options.rounds):
             for shape, (connections, outstanding, slices) in shapes.items():
                 say(f"requests: round {number + 1} of {options.rounds}, {shape}")
                 for name in slices * list(started.running):
-                    if shape in only_one_process and name in (raw_relay.name, two_processes.name):
+                    if shape in only_one_process and name not in (raw_echo.name, one_process.name):
                         continue
 
                     def once(running: Running) -> None:
@@ -106,13 +110,14 @@ def cost(results: Results, place: Path) -> None:
                             results.ratios(section, subject.name, other.name, shape, per_core_second), 0.85, 1.0))
 
 
+called = ("raw echo", "raw relay", "one process", "two processes")
 call_shapes = {"64 x 1": (64, 1), "64 x 16": (64, 16)}
 
 
 def count_calls(results: Results, section: str, started: Started) -> None:
     for shape, (connections, outstanding) in call_shapes.items():
         say(f"{section}: system calls, {shape}")
-        for name in list(started.running):
+        for name in [name for name in called if name in started.running]:
 
             def count(running: Running) -> None:
                 arguments = ["--connections", connections, "--outstanding", outstanding, "--seconds", options.seconds,
@@ -123,7 +128,7 @@ def count_calls(results: Results, section: str, started: Started) -> None:
 
 
 def call_rows(results: Results, section: str) -> None:
-    for subject in ("raw echo", "raw relay", "one process", "two processes"):
+    for subject in called:
         for shape, must, goal in (("64 x 1", 4.0, 3.0), ("64 x 16", 0.5, 0.25)):
             judged = subject == "two processes"
             results.add(f"{section}: system calls per reply", Row(
@@ -142,12 +147,18 @@ def request_rows(results: Results, section: str, many: str) -> None:
         for shape, (must, goal) in limits.items():
             results.add(speed, Row(f"{subject} / {base}, {shape}",
                                    results.ratios(section, subject, base, shape, per_core_second), must, goal))
+    limits = {"64 x 1": 0.70, "64 x 16": 0.25}
+    for subject, base in (("one encrypted", "raw echo"), ("two encrypted", "raw relay")):
+        for shape, goal in limits.items():
+            results.add(speed, Row(f"{subject} / {base}, {shape}",
+                                   results.ratios(section, subject, base, shape, per_core_second), None, goal))
     results.add(speed, Row(f"one process / raw echo, {many}",
                            results.ratios(section, "one process", "raw echo", many, per_core_second), 0.65, 0.85))
 
     trips = "requests: round trip at one connection, p50"
     results.add(trips, Row("raw echo, microseconds", [one["rtt_p50_us"] for one in results.kept(section, "raw echo", "1 x 1")]))
-    for subject, must, goal in (("raw relay", None, None), ("one process", None, None), ("two processes", 2.5, 1.7)):
+    for subject, must, goal in (("raw relay", None, None), ("one process", None, None), ("two processes", 2.5, 1.7),
+                                ("two encrypted", None, None)):
         values = results.ratios(section, subject, "raw echo", "1 x 1", lambda one: one["rtt_p50_us"])
         results.add(trips, Row(f"{subject} / raw echo", values, must, goal, smaller_is_better=True))
 
@@ -161,10 +172,11 @@ def sends_per_core_second(result: dict) -> float:
 
 
 def broadcast(results: Results, place: Path) -> None:
+    """A line to 1,000 and 10,000 receivers, plain and encrypted, beside a loop of send()."""
     section = "broadcast"
     raw_shapes = {"1000 x 1": (1000, 1), "10000 x 1": (10000, 1)}
     shapes = {"1000 x 1": (1000, 1, 5), "1000 x 8": (1000, 8, 1), "10000 x 1": (10000, 1, 1)}
-    subjects = gameservers(one_process, two_processes)
+    subjects = gameservers(one_process, two_processes, two_encrypted)
     with Started(results, [raw_broadcast, *subjects], place) as started:
         for number in range(options.rounds):
             for shape, (receivers, outstanding, slices) in shapes.items():
@@ -190,6 +202,8 @@ def broadcast(results: Results, place: Path) -> None:
     limits = {"1000 x 1": (0.8, 0.95), "1000 x 8": (3.0, 5.0), "10000 x 1": (None, None)}
     for subject in subjects:
         for shape, (must, goal) in limits.items():
+            if subject is two_encrypted:
+                must, goal = None, None  # each receiver's bytes are its own
             base_shape = f"{shape.split()[0]} x 1"
             results.add(title, Row(f"{subject.name} / raw send(), {shape}",
                                    results.ratios(section, subject.name, raw_broadcast.name, shape, figure, base_shape), must, goal))
@@ -246,35 +260,197 @@ def storage(results: Results, place: Path) -> None:
                                        0.5 if is_judged else None, 0.8 if is_judged else None))
 
 
-def idle(results: Results, place: Path) -> None:
+heartbeat_seconds = 15  # the gateway's default
+active_seconds = 10
+
+
+def memory(results: Results, section: str, running: Running, players: int, arguments: list) -> subprocess.Popen:
+    """Keeps what each player costs; gives back the load generator, which holds them."""
+    finish_load(running, start_load(running, ["--idle", *with_tokens(running, 1)]))  # what is made once is made now
+    tokens = with_tokens(running, players)
+    before = steady_kib(running)
+    load = start_load(running, [*arguments, "--connections", players, *tokens])
+    try:
+        after = steady_kib(running)
+        running.require_alive()
+        if load.poll() is not None:
+            raise Failed(f"{running.name}: the players were gone before the end: {load.stderr.read().strip()}")
+    except BaseException:
+        load.kill()
+        raise
+    for label in after:
+        results.keep(section, running.name, label, (after[label] - before[label]) / players)
+    results.keep(section, running.name, "all", sum(after[label] - before[label] for label in after) / players)
+    return load
+
+
+def idle_cpu(running: Running, gateways: list) -> float:
+    """Percent of a core that the gateways take while everybody is silent and each is asked once."""
+    time.sleep(heartbeat_seconds)  # since the last of them was heard
+    before = [cpu_seconds(running.processes[label].pid) for label in gateways]
+    time.sleep(heartbeat_seconds)
+    after = [cpu_seconds(running.processes[label].pid) for label in gateways]
+    return 100 * (sum(after) - sum(before)) / heartbeat_seconds
+
+
+def idle_memory(results: Results, place: Path) -> None:
     players = options.idle_players
     with Started(results, gameservers(one_process, two_processes), place) as started:
         for name in list(started.running):
             say(f"idle: {players} players, {name}")
 
             def once(running: Running) -> None:
-                finish_load(running, start_load(running, ["--idle", *with_tokens(running, 1)]))  # what is made once is made now
-                before = steady_kib(running)
-                load = start_load(running, ["--idle", "--connections", players, *with_tokens(running, players)])
-                try:
-                    after = steady_kib(running)
-                    running.require_alive()
-                    if load.poll() is not None:
-                        raise Failed(f"{running.name}: the players were gone before the end: {load.stderr.read().strip()}")
-                finally:
-                    load.kill()
-                    load.wait()
-                for label in after:
-                    results.keep("idle", running.name, label, (after[label] - before[label]) / players)
+                load = memory(results, "idle", running, players, ["--idle"])
+                load.kill()
+                load.wait()
 
             started.measure(name, once)
+    memory_rows(results, players)
+
+
+def memory_rows(results: Results, players: int) -> None:
     title = f"idle: resident KiB for each of {players} players"
     results.add(title, Row("all roles in one process", results.kept("idle", one_process.name, "gameserver"), 8, 3, True))
     results.add(title, Row("gateway of two processes", results.kept("idle", two_processes.name, "gateway"), 4, 1.5, True))
     results.add(title, Row("backend of two processes", results.kept("idle", two_processes.name, "backend")))
 
 
+def idle(results: Results, place: Path) -> None:
+    """Memory of the silent, CPU of their heartbeats, and the answers to those who are not silent."""
+    idle_memory(results, place)
+    players, active = options.idle_players, min(options.active_players, options.idle_players)
+    paced = ["--hold", "--warm-up", 0, "--active", active, "--rate", 1, "--seconds", active_seconds]
+    for subject in [raw_echo, *gameservers(two_processes, two_encrypted)]:
+        with Started(results, [subject], place) as started:
+            say(f"idle: {players} players, {active} of them active, {subject.name}")
+
+            def once(running: Running) -> None:
+                if subject is two_encrypted:
+                    load = memory(results, "idle", running, players, paced)
+                else:
+                    load = start_load(running, [*paced, "--connections", players, *with_tokens(running, players)])
+                try:
+                    if subject is not raw_echo:
+                        results.keep("idle", running.name, "cpu", idle_cpu(running, ["gateway"]))
+                    results.keep("idle", running.name, "active", json.loads(finish_load(running, load)))
+                finally:
+                    load.kill()
+                    load.wait()
+
+            started.measure(subject.name, once)
+    title = f"idle: resident KiB for each of {players} players"
+    results.add(title, Row("gateway of two, encrypted", results.kept("idle", two_encrypted.name, "gateway")))
+    for subject in (two_processes, two_encrypted):
+        results.add(f"idle: {players} silent players, percent of a core",
+                    Row(f"gateway of {subject.name}", results.kept("idle", subject.name, "cpu"), smaller_is_better=True))
+    title = f"idle: {players} players, {active} ask once a second"
+    for quantile in ("p50", "p99"):
+        for subject in (raw_echo, two_processes, two_encrypted):
+            trips = [one[f"rtt_{quantile}_us"] for one in results.kept("idle", subject.name, "active")]
+            results.add(title, Row(f"{subject.name}, {quantile}, microseconds", trips))
+            if subject is not raw_echo:
+                results.add(title, Row(f"{subject.name} / raw echo, {quantile}",
+                                       results.ratios("idle", subject.name, raw_echo.name, "active",
+                                                      lambda one: one[f"rtt_{quantile}_us"]), smaller_is_better=True))
+
+
+def crowd(results: Results, place: Path) -> None:
+    """More players than one process may have files: three gateways, each with a load generator of its own."""
+    players, active = options.crowd_players, min(options.active_players, options.crowd_players)
+    with Started(results, gameservers(three_gateways), place) as started:
+
+        def once(running: Running) -> None:
+            gateways = list(running.load_by_gateway)
+            say(f"crowd: {players} players log in")
+            with_tokens(running, players)
+            before = steady_kib(running)
+            loads = []
+            began = time.monotonic()
+            try:
+                for number, gateway in enumerate(gateways):
+                    tokens = running.tokens[number * players // len(gateways):(number + 1) * players // len(gateways)]
+                    arguments = ["--hold", "--warm-up", 0, "--active", max(1, active // len(gateways)), "--rate", 1,
+                                 "--seconds", active_seconds, "--connections", len(tokens),
+                                 "--tokens", token_file(running, f"tokens-{gateway}", tokens)]
+                    loads.append(start_load(running, arguments, gateway))
+                say(f"crowd: {players} players entered in {time.monotonic() - began:.1f} s")
+                after = steady_kib(running)
+                running.require_alive()
+                grown = {label: after[label] - before[label] for label in after}
+                results.keep("crowd", running.name, "gateways", sum(grown[label] for label in gateways) / players)
+                results.keep("crowd", running.name, "all", sum(grown.values()) / players)
+                results.keep("crowd", running.name, "cpu", idle_cpu(running, gateways))
+                for load in loads:
+                    load.stdin.write("go\n")
+                    load.stdin.flush()
+                reports = [json.loads(finish_load(running, load)) for load in loads]
+                results.keep("crowd", running.name, "active", {
+                    quantile: max(report[quantile] for report in reports) for quantile in ("rtt_p50_us", "rtt_p99_us")})
+            finally:
+                for load in loads:
+                    load.kill()
+                    load.wait()
+
+        started.measure(three_gateways.name, once)
+    name = three_gateways.name
+    title = f"crowd: {players} players at three gateways"
+    results.add(title, Row("gateways, KiB for each", results.kept("crowd", name, "gateways"), 4, 1.5, True))
+    results.add(title, Row("all processes, KiB for each", results.kept("crowd", name, "all"), 8, 3, True))
+    results.add(title, Row("gateways, all silent, % of a core", results.kept("crowd", name, "cpu"), smaller_is_better=True))
+    for quantile in ("p50", "p99"):
+        trips = [one[f"rtt_{quantile}_us"] for one in results.kept("crowd", name, "active")]
+        results.add(title, Row(f"{active} active, {quantile}, worst, us", trips, smaller_is_better=True))
+
+
+def x25519_per_core_second() -> float:
+    os.sched_setaffinity(0, {server_core})
+    try:
+        done = subprocess.run([options.programs / "raw_x25519", str(options.seconds)], capture_output=True, text=True, timeout=120)
+    finally:
+        os.sched_setaffinity(0, {client_core})
+    if done.returncode != 0:
+        raise Failed(f"raw_x25519: {done.stderr.strip()}")
+    report = json.loads(done.stdout)
+    return report["handshakes"] / report["cpu_seconds"]
+
+
+def handshakes(results: Results, place: Path) -> None:
+    """Who connects, says hello, enters and is gone again: what that costs the gateway, without and with encryption.
+
+    The session of a player who comes again is still there, so the game has little to do."""
+    section, at_once = "handshakes", 64
+    with Started(results, [raw_echo, *gameservers(two_processes, two_encrypted)], place) as started:
+        for number in range(options.rounds):
+            say(f"handshakes: round {number + 1} of {options.rounds}")
+            results.keep(section, "raw X25519", "logins", {"replies": x25519_per_core_second(), "server_cpu_seconds": 1.0})
+            for name in 4 * list(started.running):
+
+                def once(running: Running) -> None:
+                    counted = running.processes.get("gateway") or running.processes["server"]
+                    arguments = ["--logins", "--connections", at_once, "--seconds", options.seconds / 4,
+                                 "--pids", counted.pid, *with_tokens(running, at_once)]
+                    results.keep(section, running.name, "logins", run_load(running, arguments))
+
+                started.measure(name, once)
+    title = "handshakes: logins per second of the gateway's CPU time"
+
+    def absolute(name: str, subject: str) -> None:
+        results.add(title, Row(name, [per_core_second(one) for one in results.kept(section, subject, "logins")]))
+
+    def ratio(subject: str, base: str) -> None:
+        results.add(title, Row(f"{subject} / {base}", results.ratios(section, subject, base, "logins", per_core_second)))
+
+    absolute("raw echo, connect and 64 bytes", raw_echo.name)
+    absolute("raw X25519, the gateway's part", "raw X25519")
+    absolute("two processes", two_processes.name)
+    absolute("two encrypted", two_encrypted.name)
+    ratio(two_processes.name, raw_echo.name)
+    ratio(two_encrypted.name, two_processes.name)
+    ratio(two_encrypted.name, "raw X25519")
+
+
 def start(results: Results, place: Path) -> None:
+    """From the start of the processes to the first player in the game."""
     if options.raw_only:
         return
     for number in range(options.rounds):
@@ -298,8 +474,10 @@ def limits(results: Results, place: Path) -> None:
     with Started(results, gameservers(two_processes), place) as started:
         count_calls(results, "limits", started)
     call_rows(results, "limits")
-    idle(results, place)
+    idle_memory(results, place)
 
 
-sections = {"requests": requests, "broadcast": broadcast, "storage": storage, "idle": idle, "start": start, "limits": limits,
-            "cost": cost}
+sections = {"requests": requests, "broadcast": broadcast, "handshakes": handshakes, "storage": storage, "idle": idle,
+            "start": start, "crowd": crowd, "limits": limits, "cost": cost}
+# crowd takes minutes, limits repeats what of the others is a test, cost needs --against.
+not_by_default = ("crowd", "limits", "cost")

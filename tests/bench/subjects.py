@@ -11,6 +11,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -36,6 +37,7 @@ class Running:
     folder: Path
     processes: dict = field(default_factory=dict)  # label -> Popen
     load: list = field(default_factory=list)  # the load generator's arguments for it
+    load_by_gateway: dict = field(default_factory=dict)  # label -> the same, where there are several gateways
     generator: str = "load"  # the program that speaks its protocol
     login_port: Optional[int] = None  # gameserver: where tokens are to be had
     tokens: list = field(default_factory=list)
@@ -176,6 +178,7 @@ bench_settings = {
     "gateway.messages_per_second_max": 0,
     "gateway.bytes_per_second_max": 0,
     "gateway.connections_max": 200_000,
+    "game.players_max": 200_000,
     "module.chat.lines_per_second": 100_000,
     "module.chat.lines_kept": 0,
     "module.profile.motto_bytes_max": 600,
@@ -185,32 +188,38 @@ bench_settings = {
 }
 
 
-def start_gameserver_one(folder: Path, environment: Optional[dict] = None) -> Running:
+encrypted_settings = {"gateway.tcp.security": "noise"}
+
+
+def start_gameserver_one(folder: Path, environment: Optional[dict] = None, name: str = "one process",
+                         encrypted: bool = False) -> Running:
     """All roles in one process."""
-    running = Running("one process", folder)
+    running = Running(name, folder)
 
     def steps() -> None:
         port, login_port = free_port(), free_port()
         running.spawn("gameserver", [
             options.binary, "run", "--roles=all", "--dev", "--data-dir", folder / "data",
-            *settings({**bench_settings, "gateway.tcp.address": f"127.0.0.1:{port}",
+            *settings({**bench_settings, **(encrypted_settings if encrypted else {}), "gateway.tcp.address": f"127.0.0.1:{port}",
                        "login.http.address": f"127.0.0.1:{login_port}"}),
             *options.set_arguments,
         ], environment)
         running.wait_for_port("gameserver", port)
         running.wait_for_port("gameserver", login_port)
-        running.load = ["--mode", "gs", "--port", port]
+        running.load = ["--mode", "gs", "--port", port, *(["--secure"] if encrypted else [])]
         running.login_port = login_port
 
     return start_or_stop(running, steps)
 
 
-def start_gameserver_two(folder: Path, environment: Optional[dict] = None) -> Running:
-    """The gateway in one process, the other roles in a second."""
-    running = Running("two processes", folder)
+def start_gameserver_two(folder: Path, environment: Optional[dict] = None, name: str = "two processes",
+                         encrypted: bool = False, gateways: int = 1) -> Running:
+    """The gateways in a process each, the other roles in one more."""
+    running = Running(name, folder)
+    names = ["gateway"] if gateways == 1 else [f"gateway-{number + 1}" for number in range(gateways)]
 
     def steps() -> None:
-        port, login_port = free_port(), free_port()
+        ports, login_port = {name: free_port() for name in names}, free_port()
         file = folder / "cluster.toml"
         file.write_text(f"""
 [server]
@@ -222,19 +231,21 @@ name = "backend"
 roles = ["login", "center", "game", "storage"]
 link = "127.0.0.1:{free_port()}"
 http = "127.0.0.1:{login_port}"
-
+""" + "".join(f"""
 [[node]]
-name = "gateway"
+name = "{name}"
 roles = ["gateway"]
 link = "127.0.0.1:{free_port()}"
 clients = "127.0.0.1:{port}"
-""")
-        for name in ("backend", "gateway"):
-            running.spawn(name, [options.binary, "run", "--config", file, "--node", name, *settings(bench_settings),
-                                 *options.set_arguments], environment)
+""" for name, port in ports.items()))
+        for node in ("backend", *names):
+            running.spawn(node, [options.binary, "run", "--config", file, "--node", node, *settings(bench_settings),
+                                 *(settings(encrypted_settings) if encrypted else []), *options.set_arguments], environment)
         running.wait_for_port("backend", login_port)
-        running.wait_for_port("gateway", port)
-        running.load = ["--mode", "gs", "--port", port]
+        for node, port in ports.items():
+            running.wait_for_port(node, port)
+            running.load_by_gateway[node] = ["--mode", "gs", "--port", port, *(["--secure"] if encrypted else [])]
+        running.load = running.load_by_gateway[names[0]]
         running.login_port = login_port
 
     return start_or_stop(running, steps)
@@ -277,9 +288,13 @@ def with_tokens(running: Running, count: int) -> list:
                     running.tokens += tokens
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             raise Failed(f"{running.name}: no login token: {error!r}\n{tails(running)}") from None
-    file = running.folder / "tokens"
-    file.write_text("".join(f"{token}\n" for token in running.tokens))
-    return ["--tokens", file]
+    return ["--tokens", token_file(running, "tokens", running.tokens)]
+
+
+def token_file(running: Running, name: str, tokens: list) -> Path:
+    file = running.folder / name
+    file.write_text("".join(f"{token}\n" for token in tokens))
+    return file
 
 
 raw_echo = Subject("raw echo", start_raw_echo)
@@ -287,3 +302,6 @@ raw_relay = Subject("raw relay", start_raw_relay)
 raw_broadcast = Subject("raw broadcast", start_raw_broadcast)
 one_process = Subject("one process", start_gameserver_one)
 two_processes = Subject("two processes", start_gameserver_two)
+one_encrypted = Subject("one encrypted", partial(start_gameserver_one, name="one encrypted", encrypted=True))
+two_encrypted = Subject("two encrypted", partial(start_gameserver_two, name="two encrypted", encrypted=True))
+three_gateways = Subject("three gateways", partial(start_gameserver_two, name="three gateways", gateways=3))

@@ -19,11 +19,13 @@ constexpr auto standard_input = ~std::uint64_t{0};   // among the connections' i
 
 }  // namespace
 
-Traffic::Traffic(const TrafficShape& shape, std::vector<std::unique_ptr<Conversation>> conversations)
-    : shape_{shape}, connections_(conversations.size()), poller_{epoll_create1(EPOLL_CLOEXEC)} {
-    for (std::size_t i = 0; i < connections_.size(); ++i) {
-        connections_[i].conversation = std::move(conversations[i]);
-        connections_[i].sent_at.resize(shape_.broadcast ? 0 : shape_.outstanding);
+Traffic::Traffic(const TrafficShape& shape, Speaker speaker)
+    : shape_{shape},
+      speaker_{std::move(speaker)},
+      connections_(shape.connections),
+      poller_{epoll_create1(EPOLL_CLOEXEC)} {
+    for (auto& connection : connections_) {
+        connection.sent_at.resize(shape_.broadcast ? 0 : shape_.outstanding);
     }
 }
 
@@ -44,6 +46,7 @@ void Traffic::open_all() {
 
 void Traffic::open(std::size_t index) {
     auto& connection = connections_[index];
+    connection.conversation = speaker_(static_cast<std::uint32_t>(index));
     const auto port = index < receivers() ? shape_.port : shape_.sender_port;
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -92,10 +95,16 @@ void Traffic::turn(int timeout_ms) {
         if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
             receive(index);
         }
+        if (shape_.logins && issuing_ && connection.ready) {
+            log_in_again(index);
+        }
         send_waiting(connection, index);
     }
     if (shape_.broadcast) {
         next_rounds();
+    }
+    if (shape_.active > 0 && issuing_) {
+        send_due();
     }
 }
 
@@ -113,9 +122,13 @@ void Traffic::writable(std::size_t index) {
 }
 
 void Traffic::check_ready(Connection& connection) {
-    if (!connection.ready && connection.conversation->ready()) {
-        connection.ready = true;
-        ++ready_;
+    if (connection.ready || !connection.conversation->ready()) {
+        return;
+    }
+    connection.ready = true;
+    ++ready_;
+    if (shape_.logins && connection.under_way > 0) {
+        account(connection, 1);
     }
 }
 
@@ -163,8 +176,38 @@ void Traffic::account(Connection& connection, unsigned replies) {
         connection.oldest = (connection.oldest + 1) % shape_.outstanding;
         --connection.under_way;
     }
-    if (issuing_) {
+    if (issuing_ && !shape_.logins && shape_.active == 0) {
         top_up(connection, now);
+    }
+}
+
+void Traffic::log_in_again(std::size_t index) {
+    auto& connection = connections_[index];
+    close(connection.socket);
+    auto sent_at = std::move(connection.sent_at);
+    connection = {};
+    connection.sent_at = std::move(sent_at);
+    --ready_;
+    connection.sent_at[0] = Clock::now();
+    connection.under_way = 1;
+    open(index);
+}
+
+// One request after the other, spread evenly over the active connections and over time.
+void Traffic::send_due() {
+    const auto now = Clock::now();
+    const auto each = shape_.rate * shape_.active;
+    const auto due = static_cast<std::uint64_t>(std::chrono::duration<double>(now - paced_since_).count() * each);
+    for (; paced_ < due; ++paced_) {
+        const auto index = static_cast<std::size_t>(paced_ % shape_.active);
+        auto& connection = connections_[index];
+        if (connection.under_way == shape_.outstanding) {
+            fail(where(connection) + ": so many requests are not answered: " + std::to_string(connection.under_way));
+        }
+        connection.sent_at[(connection.oldest + connection.under_way) % shape_.outstanding] = now;
+        ++connection.under_way;
+        connection.conversation->request(connection.out);
+        send_waiting(connection, index);
     }
 }
 
@@ -177,7 +220,11 @@ void Traffic::top_up(Connection& connection, Clock::time_point now) {
 }
 
 void Traffic::send_waiting(Connection& connection, std::size_t index) {
-    if (connection.out.empty() || connection.blocked || !connection.connected) {
+    if (connection.blocked || !connection.connected) {
+        return;
+    }
+    connection.conversation->flush(connection.out);
+    if (connection.out.empty()) {
         return;
     }
     const auto sent = send(connection.socket, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
@@ -197,7 +244,16 @@ void Traffic::issue() {
         next_rounds();
         return;
     }
+    if (shape_.active > 0) {
+        paced_since_ = Clock::now();
+        paced_ = 0;
+        return;
+    }
     for (std::size_t i = 0; i < connections_.size(); ++i) {
+        if (shape_.logins) {
+            log_in_again(i);
+            continue;
+        }
         top_up(connections_[i], Clock::now());
         send_waiting(connections_[i], i);
     }

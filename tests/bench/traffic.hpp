@@ -4,18 +4,27 @@
 #include "conversation.hpp"
 #include "meters.hpp"
 
+#include <functional>
+
 namespace gs::bench {
 
 struct TrafficShape {
     unsigned port = 0;
     unsigned sender_port = 0;
+    unsigned connections = 1;  // the sender included
     unsigned outstanding = 1;  // requests under way on each connection; with broadcast, rounds under way
     bool broadcast = false;    // the last connection sends, all others receive
+    bool logins = false;       // a connection is made anew as soon as it is ready; `outstanding` is 1
+    unsigned active = 0;       // so many ask, by the clock; 0: all, as answers come
+    double rate = 1;           // requests per second of each active one
 };
 
 class Traffic {
 public:
-    Traffic(const TrafficShape& shape, std::vector<std::unique_ptr<Conversation>> conversations);
+    // The client's side of the connection with this index; asked again for each login.
+    using Speaker = std::function<std::unique_ptr<Conversation>(std::uint32_t)>;
+
+    Traffic(const TrafficShape& shape, Speaker speaker);
 
     // Connects all; returns when each is ready for requests.
     void open_all();
@@ -59,8 +68,11 @@ private:
     void top_up(Connection& connection, Clock::time_point now);
     void send_waiting(Connection& connection, std::size_t index);
     void next_rounds();
+    void log_in_again(std::size_t index);
+    void send_due();
 
     TrafficShape shape_;
+    Speaker speaker_;
     std::vector<Connection> connections_;
     int poller_ = -1;
     std::size_t ready_ = 0;
@@ -69,6 +81,8 @@ private:
     std::uint64_t replies_ = 0;
     std::uint64_t rounds_ = 0;
     std::uint64_t rounds_timed_ = 0;
+    Clock::time_point paced_since_;
+    std::uint64_t paced_ = 0;  // requests sent by the clock
     std::vector<Clock::time_point> round_sent_at_;
     RoundTrips round_trips_;
     Clock::time_point progress_ = Clock::now();

@@ -1,10 +1,15 @@
 #include "transport/tcp/tcp_transport.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -21,6 +26,14 @@ namespace {
 constexpr auto accept_pause = std::chrono::milliseconds{100};
 constexpr int accepts_per_turn = 64;
 
+/// Sockets with this number and above are not kept. (A new socket takes the lowest number that is free.)
+int sockets_end(int spare_files) {
+    rlimit files{};
+    if (spare_files == 0 || ::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT_MAX) return INT_MAX;
+    const auto all = static_cast<int>(files.rlim_cur);
+    return all - std::min(spare_files, all / 8);
+}
+
 int open_socket(const SocketAddress& address) {
     return ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
@@ -28,7 +41,10 @@ int open_socket(const SocketAddress& address) {
 class TcpListener final : public Listener, private runtime::Pollable {
 public:
     TcpListener(runtime::EpollLoop& loop, ListenOptions options, Transport::OnAccept on_accept)
-        : loop_{loop}, options_{options}, on_accept_{std::move(on_accept)} {}
+        : loop_{loop},
+          options_{options},
+          on_accept_{std::move(on_accept)},
+          sockets_end_{sockets_end(options.spare_files)} {}
     ~TcpListener() override {
         loop_.cancel(pause_);
         if (socket_ < 0) return;
@@ -41,6 +57,9 @@ public:
         if (!end) return Error{Code::invalid, "\"{}\" is not an IP address of this machine", address.host};
         socket_ = open_socket(*end);
         const int on = 1;
+        const int unsent = options_.unsent_bytes_max;
+        // Accepted sockets inherit it.
+        if (unsent > 0) ::setsockopt(socket_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
         const bool listens = socket_ >= 0 && ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
                              ::bind(socket_, end->get(), end->size) == 0 && ::listen(socket_, options_.backlog) == 0;
         if (!listens) return refused(address, errno);
@@ -51,6 +70,7 @@ public:
     }
 
     std::string address() const override { return address_; }
+    std::uint64_t pauses() const override { return pauses_; }
 
 private:
     Error refused(const HostPort& address, int why) {
@@ -65,12 +85,19 @@ private:
     void on_ready(bool /*readable*/, bool /*writable*/) override {
         for (int count = 0; count < accepts_per_turn; ++count) {
             const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (socket >= sockets_end_) {
+                ::close(socket);
+                pause("all files that the system allows are open (ulimit -n)");
+                return;
+            }
             if (socket >= 0) {
-                if (std::exchange(paused_, false)) log::info("accepting connections on {} again", address_);
                 on_accept_(std::make_shared<TcpConnection>(loop_, socket));
                 continue;
             }
-            if (errno == EAGAIN) return;
+            if (errno == EAGAIN) {  // nobody waits any more
+                if (std::exchange(paused_, false)) log::info("accepting connections on {} again", address_);
+                return;
+            }
             if (errno == EINTR || errno == ECONNABORTED) continue;
             pause(std::strerror(errno));
             return;
@@ -79,6 +106,7 @@ private:
 
     /// Out of files or memory: clients wait in the backlog instead of the server spinning or falling.
     void pause(const char* why) {
+        ++pauses_;
         if (!std::exchange(paused_, true)) log::warn("accepting connections on {} pauses: {}", address_, why);
         loop_.poller().change(socket_, false, false);
         pause_ = loop_.after(accept_pause, [this] { loop_.poller().change(socket_, true, false); });
@@ -89,7 +117,9 @@ private:
     Transport::OnAccept on_accept_;
     std::string address_;
     int socket_ = -1;
+    const int sockets_end_;
     bool paused_ = false;
+    std::uint64_t pauses_ = 0;
     runtime::TimerId pause_{};
 };
 

@@ -86,12 +86,12 @@ class Cluster:
     """Context manager; all nodes are ready when it is entered, and killed when it is left. The processes of a paused
     node are never lost: SIGKILL ends them too."""
 
-    def __init__(self, binary: Path, folder: Path, settings: dict, gateways: int = 2, games: int = 2,
+    def __init__(self, binary: Path, folder: Path, settings: dict, gateways: int = 2, games: int = 2, centers: int = 2,
                  generator: random.Random = None, disk_ms: int = 0) -> None:
         """With a generator there is a proxy before each node's links and each gateway's clients: see `proxies`.
         `disk_ms`: so much longer the disk takes for each sync."""
         self.binary, self.folder, self.settings = binary, folder, settings
-        counts = {"gateway": gateways, "login": 1, "center": 2, "game": games, "storage": 1}
+        counts = {"gateway": gateways, "login": 1, "center": centers, "game": games, "storage": 1}
         self.nodes = {name: Node(name, role) for role, count in counts.items()
                       for name in [f"{role}-{number + 1}" for number in range(count)]}
         self.storage_environment = dict(os.environ)

@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""Does to a gateway what strangers do to it, one kind after the other, while healthy bots play there. Each time the bots'
+answers are compared with those of just before, the gateway's memory is watched, and the metric that tells an operator of
+it must have moved. Exit code 0: all of it held.
+
+Without a name: all kinds."""
+
+import argparse
+import http.server
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # the source folder stays as it is
+here = Path(__file__).resolve().parent
+root = here.parent.parent.parent
+sys.path.insert(0, str(here.parent / "torture"))
+from cluster import Cluster, Failed, die_with_parent, wait_until
+
+
+@dataclass
+class Abuse:
+    """`count` and `seconds` are the full size; `metric`, at `role`, is what an operator sees."""
+
+    what: str
+    count: int
+    seconds: float
+    metric: str
+    role: str = "gateway"
+    memory_kib: int = 16  # bound for each of `count`, above 32 MiB
+    encrypted: bool = False
+    seconds_min: float = 0  # less than that shows nothing
+
+
+def rejected(reason: str) -> str:
+    return f'gameserver_client_rejected_total{{reason="{reason}"}}'
+
+
+abuses = {
+    "slowloris": Abuse("sockets on which a byte comes each second", 5000, 20, rejected("timeout"), seconds_min=3),
+    "never_read": Abuse("clients that never read, under 20 lines a second", 1000, 30, "gameserver_client_slow_total", memory_kib=280, seconds_min=4),
+    "logins": Abuse("logins a second, ten times the usual", 200, 60, "gameserver_gateway_accepted_total"),
+    "reconnects": Abuse("clients that lose their connection and come back at once", 2000, 15, "gameserver_sessions_resumed_total", "game"),
+    "flood": Abuse("clients that send one command as fast as they can", 20, 10, rejected("rate"), memory_kib=512),
+    "garbage": Abuse("senders of random bytes after a good hello", 50, 10, rejected("malformed")),
+    "sizes": Abuse("senders of frames that say they are up to 4 GiB long", 50, 10, rejected("frame_too_long")),
+    "fragments": Abuse("WebSockets whose message never ends", 50, 10, rejected("foreign_protocol")),
+    "unmasked": Abuse("WebSockets that do not mask", 50, 10, rejected("foreign_protocol")),
+    "headers": Abuse("WebSocket requests with headers without end", 50, 10, rejected("foreign_protocol")),
+    "proofs": Abuse("thieves who resume others' sessions with wrong and used proofs", 50, 10, rejected("token")),
+    "replay": Abuse("replays of a recorded session, encrypted", 50, 10, rejected("malformed"), encrypted=True),
+}
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev abuse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="\n".join(f"{name:12}{abuse.what} ({abuse.count})" for name, abuse in abuses.items()))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="one of the kinds below")
+    parser.add_argument("--scale", type=float, default=1, help="of how many do it (1)")
+    parser.add_argument("--seconds", type=float, help="that each takes, instead of what is usual for it (10 to 60)")
+    parser.add_argument("--timeouts", type=int, help="seconds that the gateway waits for hellos and slow readers (its defaults)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting for every process: to see what a bound is good for")
+    parser.add_argument("--bots", type=int, default=200, help="healthy ones (200)")
+    parser.add_argument("--usual-seconds", type=float, default=5, help="how long the usual is measured (5)")
+    parser.add_argument("--usual-once", action="store_true", help="it is measured before the first kind only, not before each")
+    parser.add_argument("--times", type=float, default=2, help="the healthy bots' p99 may be so many times the usual (2)")
+    parser.add_argument("--floor-ms", type=float, default=10, help="a p99 below this is always good (10)")
+    parser.add_argument("--binary", type=Path, default=root / "build/release/gameserver", help="the gameserver (build/release/gameserver)")
+    parser.add_argument("--keep", type=Path, help="a folder for logs and reports; else they are removed when all is well")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in abuses:
+            parser.error(f"there is no abuse '{name}'")
+    options.names = options.names or list(abuses)
+    options.binary = options.binary.resolve()
+    return options
+
+
+class Bots:
+    """Healthy ones: each sends five texts a second, which must come back. A lost connection is an error."""
+
+    def __init__(self, options, folder: Path, login: str) -> None:
+        self.report = folder / "bots.json"
+        self.report.unlink(missing_ok=True)
+        self.log = folder / "bots.log"
+        words = [options.binary, "bots", "--login", login, "--scenario", "echo", "--count", options.bots, "--rate", 5,
+                 "--seconds", 1000, "--ramp", 1000, "--json", self.report]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=die_with_parent)
+
+    def __enter__(self) -> "Bots":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> dict:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        if not self.report.exists():
+            raise Failed(f"the bots ended with {self.process.returncode}:\n{self.log.read_text(errors='replace')[-2000:]}")
+        report = json.loads(self.report.read_text())
+        if report["errors"] or report["reconnects"] or not report["requests"]:
+            raise Failed(f"healthy bots: {report['errors']} errors, {report['reconnects']} reconnects, {report['requests']} "
+                         f"requests: {report['first_errors']}")
+        return report
+
+
+def play(options, cluster: Cluster, others: int, work) -> dict:
+    """Does the work while healthy bots play beside so many other players; what the bots have seen."""
+
+    def wait_for(count: int) -> None:
+        wait_until(f"{count} play", lambda: cluster.metric("gateway-1", "gameserver_gateway_players") == count, check=cluster.check)
+
+    wait_for(others)
+    with Bots(options, cluster.folder, cluster.login) as bots:
+        wait_for(others + options.bots)
+        work()
+        return bots.stop()
+
+
+class Memory(threading.Thread):
+    """Watches how much a process has at the most, in KiB."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.stopped = pid, threading.Event()
+        self.before = self.most = self.resident()
+
+    def resident(self) -> int:
+        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text()).group(1))
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.05):
+            self.most = max(self.most, self.resident())
+
+    def grown(self) -> int:
+        self.stopped.set()
+        self.join()
+        return max(self.most, self.resident()) - self.before
+
+
+class Wiretap:
+    """Keeps what the first client says that connects; the login in front of it names its address as the gateway's."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.bytes, self.gateway = bytearray(), cluster.of("gateway")[0].ports["clients"]
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        port = self.listener.getsockname()[1]
+        tap, login = self, cluster.login
+
+        class Login(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                asked = urllib.request.Request(login + self.path, body, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(asked, timeout=10) as answer:
+                    text = answer.read().decode().replace(f'"127.0.0.1:{tap.gateway}"', f'"127.0.0.1:{port}"').encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self.http = http.server.HTTPServer(("127.0.0.1", 0), Login)
+        self.login = f"http://127.0.0.1:{self.http.server_port}"
+        for work in (self.http.serve_forever, self.relay):
+            threading.Thread(target=work, daemon=True).start()
+
+    def relay(self) -> None:
+        client, _ = self.listener.accept()
+        server = socket.create_connection(("127.0.0.1", self.gateway))
+
+        def back() -> None:
+            while data := server.recv(65536):
+                client.sendall(data)
+            client.close()
+
+        answers = threading.Thread(target=back, daemon=True)
+        answers.start()
+        while data := client.recv(65536):
+            self.bytes += data
+            server.sendall(data)
+        server.shutdown(socket.SHUT_WR)
+        answers.join()
+        server.close()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self.listener.close()
+
+
+def record(options, cluster: Cluster) -> Path:
+    """What one honest client says in a session of two seconds."""
+    tap = Wiretap(cluster)
+    try:
+        words = [options.binary, "bots", "--login", tap.login, "--scenario", "echo", "--count", 1, "--rate", 20, "--seconds", 2]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=60)
+    finally:
+        tap.close()
+    if done.returncode != 0 or not tap.bytes:
+        raise Failed(f"there is no recording: {done.stdout}{done.stderr}")
+    file = cluster.folder / "recording"
+    file.write_bytes(tap.bytes)
+    return file
+
+
+class Abuser:
+    """The process that does it."""
+
+    def __init__(self, options, cluster: Cluster, name: str, count: int, seconds: float) -> None:
+        words = [sys.executable, here / "abusers.py", name, "--gateway", cluster.of("gateway")[0].ports["clients"], "--login",
+                 cluster.of("login")[0].ports["http"], "--count", count, "--seconds", seconds]
+        if abuses[name].encrypted:
+            words += ["--recording", record(options, cluster)]
+        if name == "never_read" and options.seconds:
+            words += ["--line-bytes", 8000]
+        self.name = name
+        self.log = cluster.folder / "abuser.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=log, text=True, preexec_fn=die_with_parent)
+
+    def __enter__(self) -> "Abuser":
+        ready = self.process.stdout.readline().split()
+        if not ready:
+            raise Failed(f"{self.name} cannot begin: {self.log.read_text(errors='replace')[-2000:]}")
+        self.playing = int(ready[1])
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def work(self, seconds: float) -> dict:
+        output, _ = self.process.communicate("go\n", timeout=seconds + 60)
+        if self.process.returncode != 0:
+            raise Failed(f"{self.name} failed: {self.log.read_text(errors='replace')[-2000:]}")
+        return json.loads(output)
+
+
+def abuse_once(options, cluster: Cluster, name: str) -> None:
+    abuse = abuses[name]
+    count = max(1, round(abuse.count * options.scale))
+    seconds = max(options.seconds or abuse.seconds, abuse.seconds_min)
+    say(f"{name}: {count} {abuse.what}, {seconds:g} s")
+    with Abuser(options, cluster, name, count, seconds) as abuser:
+        usual = cluster.usual
+        if usual is None:
+            usual = play(options, cluster, abuser.playing, lambda: time.sleep(options.usual_seconds))
+        if options.usual_once:
+            cluster.usual = usual
+        said = {}
+        watched = Memory(cluster.nodes["gateway-1"].process.pid)
+
+        def work() -> None:
+            said["before"] = cluster.sum(abuse.role, abuse.metric)
+            watched.start()
+            said["abuser"] = abuser.work(seconds)
+
+        under_abuse = play(options, cluster, abuser.playing, work)
+    cluster.check()
+    grown = watched.grown()
+    moved = cluster.sum(abuse.role, abuse.metric) - said["before"]
+    p99, p99_usual = (report["latency_us"]["p99"] / 1000 for report in (under_abuse, usual))
+    bound_kib = 32 * 1024 + count * abuse.memory_kib
+    say(f"  healthy p99 {p99:.1f} ms, usual {p99_usual:.1f} ms; {under_abuse['requests']} requests, 0 errors")
+    say(f"  gateway memory grew by {grown / 1024:.1f} MiB, at most {bound_kib / 1024:.0f} allowed")
+    say(f"  {abuse.metric} +{moved:.0f}; the abusers: {json.dumps(said['abuser'])}")
+    wrong = []
+    if p99 > max(options.floor_ms, options.times * p99_usual):
+        wrong.append(f"healthy bots' p99 is {p99:.1f} ms, the usual one {p99_usual:.1f} ms")
+    if grown > bound_kib:
+        wrong.append(f"the gateway's memory grew by {grown} KiB")
+    if moved <= 0:
+        wrong.append(f"{abuse.metric} has not moved")
+    if not said["abuser"]["tries"]:
+        wrong.append("the abusers did nothing")
+    if said["abuser"].get("let_in"):
+        wrong.append("somebody was let in who must not be")
+    if name == "reconnects" and said["abuser"]["resumed"] != count:
+        wrong.append(f"{said['abuser']['resumed']} of {count} sessions were resumed")
+    if wrong:
+        raise Failed("; ".join(wrong))
+
+
+def settings(options, encrypted: bool) -> dict:
+    chosen = {"module.chat.text_bytes_max": 8192, "module.chat.lines_per_second": 100, "module.chat.lines_kept": 0}
+    if options.timeouts:
+        chosen.update({f"gateway.{key}_timeout_seconds": options.timeouts for key in ("hello", "frame", "slow")})
+    if encrypted:
+        chosen["gateway.tcp.security"] = "noise"
+    chosen.update(setting.split("=", 1) for setting in options.set)
+    return chosen
+
+
+def main() -> int:
+    options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are killed on the way out
+    place = (options.keep or Path(tempfile.mkdtemp(prefix="gameserver-abuse-"))).resolve()
+    wrong = []
+    for encrypted in (False, True):
+        names = [name for name in options.names if abuses[name].encrypted == encrypted]
+        if not names:
+            continue
+        folder = place / ("encrypted" if encrypted else "plain")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with Cluster(options.binary, folder, settings(options, encrypted), gateways=1, games=1, centers=1) as cluster:
+            cluster.usual = None
+            for name in names:
+                try:
+                    abuse_once(options, cluster, name)
+                except Failed as failed:
+                    wrong.append(name)
+                    say(f"  FAILED: {failed}\n  logs and reports: {folder}")
+    if not options.keep and not wrong:
+        shutil.rmtree(place)
+    say("all held" if not wrong else f"FAILED: {', '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
