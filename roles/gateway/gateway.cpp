@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "roles/gateway/identity.hpp"
-
 namespace gs::gateway {
 
 namespace {
@@ -101,25 +99,9 @@ void Gateway::load_own_identity() {
     files.key = in_directory(data_directory_, settings_.noise_key_file);
     files.certificate = in_directory(data_directory_, settings_.noise_certificate_file);
     if (development_) files.zone_key = data_directory_ / "zone.key";
-    std::error_code ignored;
-    identity_read_ = std::filesystem::last_write_time(files.certificate, ignored);
-    auto loaded = load_identity(files, node_, settings_.zone, static_cast<std::int64_t>(wall_ms() / 1000));
-    identity_ = std::move(loaded.identity);
-    identity_expires_.set(loaded.expires);
-}
-
-void Gateway::reload_identity() {
-    if (!settings_.encrypted) return;
-    std::error_code failed;
-    const auto file = in_directory(data_directory_, settings_.noise_certificate_file);
-    const auto written = std::filesystem::last_write_time(file, failed);
-    if (failed || written == identity_read_) return;
-    try {
-        load_own_identity();
-        log::info("the certificate {} was read again", file.string());
-    } catch (const Error& error) {
-        log::error("the certificate stays as it was: {}", error.message());
-    }
+    const IdentityOwner owner{CertificateKind::gateway, node_, {"gateway"}, settings_.zone, {}};
+    identity_.emplace(std::move(files), owner, identity_expires_);
+    identity_->load(unix_seconds()).value();
 }
 
 runtime::Task<> Gateway::start() {
@@ -178,7 +160,7 @@ void Gateway::tick() {
     bans_.forget_old(second_);
     if (second_ % certificate_check_seconds == 0) {
         tls_.reload_changed();
-        reload_identity();
+        if (identity_) identity_->reload_changed(unix_seconds());
     }
     std::vector<std::uint64_t> all;
     all.reserve(clients_.size());

@@ -30,7 +30,7 @@ public:
     [[nodiscard]] const GatewaySettings& settings() const { return settings_; }
     [[nodiscard]] GatewayCounters& count() { return counters_; }
     /// When the settings say that clients' connections are encrypted, after the start.
-    [[nodiscard]] const wire::noise::Identity& identity() const { return *identity_; }
+    [[nodiscard]] const Identity& identity() const { return identity_->get(); }
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
@@ -83,8 +83,7 @@ private:
     void load_certificate();
     /// Errors: there is no certificate that is good now.
     void load_own_identity();
-    /// When its file has changed; one that cannot be used is logged, and the old one stays.
-    void reload_identity();
+    [[nodiscard]] std::int64_t unix_seconds() const { return static_cast<std::int64_t>(wall_ms() / 1000); }
 
     runtime::Loop& loop_;
     cluster::RoleBus bus_;
@@ -93,8 +92,7 @@ private:
     GatewayCounters counters_;
     TokenVerifier verifier_;
     TlsFiles tls_;
-    std::optional<wire::noise::Identity> identity_;
-    std::filesystem::file_time_type identity_read_{};
+    std::optional<OwnIdentity> identity_;  // when it encrypts
     Gauge& identity_expires_;
     std::unique_ptr<transport::Listener> listener_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;

@@ -86,9 +86,7 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
     zone = token.text("zone", "default", "tokens of another zone are refused");
     token_lifetime = std::chrono::seconds{
         token.integer("lifetime_seconds", 600, {10, 600}, "seconds", "how long a token can be used to enter")};
-    root_files = login.texts("root_files", {"zone.pub"},
-                             "the public keys of the zone's roots, which clients are told to trust when gateways "
-                             "encrypt; inside the data directory unless absolute; without one, clients must bring it");
+    root_files = read_root_files(settings);
     if (!read_client_listener(settings, development).encrypted) root_files.clear();
     cost.memory_kib =
         static_cast<std::uint32_t>(login.integer("password.memory_kib", development ? 19'456 : 65'536,

@@ -18,6 +18,13 @@ ClientListener read_client_listener(const Settings& settings, bool development) 
     return listener;
 }
 
+std::vector<std::string> read_root_files(const Settings& settings) {
+    return settings.section("login").texts(
+        "root_files", {"zone.pub"},
+        "the public keys of the zone's roots: clients are told to trust them when gateways encrypt, and links accept "
+        "their certificates; inside the data directory unless absolute; without one, clients must bring it");
+}
+
 std::filesystem::path in_directory(const std::filesystem::path& directory, const std::string& file) {
     return std::filesystem::path{file}.is_absolute() ? std::filesystem::path{file} : directory / file;
 }

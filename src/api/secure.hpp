@@ -17,6 +17,9 @@ struct ClientListener {
 /// In development mode a loopback address is plain unless it is told otherwise.
 [[nodiscard]] ClientListener read_client_listener(const Settings& settings, bool development);
 
+/// The files of the zone's roots.
+[[nodiscard]] std::vector<std::string> read_root_files(const Settings& settings);
+
 /// A file of the data directory, unless the name is absolute.
 [[nodiscard]] std::filesystem::path in_directory(const std::filesystem::path& directory, const std::string& file);
 

@@ -65,12 +65,16 @@ void add_certify_flags(CLI::App& app, CertifyOptions& options) {
         ->required()
         ->check(CLI::IsMember({"gateway", "node"}));
     app.add_option("--name", options.name, "of the node")->required();
-    app.add_option("--roles", options.roles, "what it may be; a gateway is a gateway")->delimiter(',');
+    app.add_option("--roles", options.roles,
+                   "what it may be: some of gateway,login,center,game,storage, or all; of a node only")
+        ->delimiter(',');
     app.add_option("--zone", options.zone, "as token.zone says")->capture_default_str();
     app.add_option("--days", options.days, "how long it is good")->check(CLI::Range(1, 36'500))->capture_default_str();
     app.add_option("--zone-key", options.zone_key, "the secret key of the zone's root (gameserver keygen)")
         ->capture_default_str();
-    app.add_option("--out", options.directory, "the directory for KIND.key and KIND.cert")->capture_default_str();
+    app.add_option("--out", options.directory,
+                   "the directory for gateway.key and gateway.cert, or node-NAME.key and node-NAME.cert")
+        ->capture_default_str();
 }
 
 void print_list() {
@@ -122,7 +126,7 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     add_config_flags(*check, flags);
     check->add_flag("--print-defaults", flags.print_defaults,
                     "print every key with its meaning, unit, range and default");
-    auto* keygen = app.add_subcommand("keygen", "make the keys of tokens and of the zone's root");
+    auto* keygen = app.add_subcommand("keygen", "make the keys of tokens, of the zone's root and of the cluster");
     keygen->add_option("--out", flags.key_directory, "the directory to write them to")->capture_default_str();
     auto* schema = app.add_subcommand("schema", "print what the modules say to clients and hear from them");
     schema->add_option("--format", flags.schema_format, "json, or typescript for the JavaScript client kit")
@@ -175,7 +179,7 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     if (keygen->parsed()) return make_keys(flags.key_directory);
     if (schema->parsed()) return print_schema(flags.schema_format);
     if (certify_command->parsed()) {
-        if (flags.certify.roles.empty()) flags.certify.roles = {flags.certify.kind};
+        if (flags.certify.kind == "gateway") flags.certify.roles = {"gateway"};
         return certify(flags.certify);
     }
     const auto options = run_options(flags, version);

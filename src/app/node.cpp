@@ -7,6 +7,7 @@ namespace gs::app {
 namespace {
 constexpr auto beat_period = std::chrono::milliseconds{250};
 constexpr auto cpu_period = std::chrono::seconds{1};
+constexpr auto certificate_check_period = std::chrono::seconds{5};
 constexpr auto dead_after = std::chrono::seconds{10};
 // Those whom the next one needs for its own stop come later: a game saves into storage.
 constexpr std::array<Role, role_count> stop_order{Role::gateway, Role::login, Role::game, Role::center, Role::storage};
@@ -30,7 +31,8 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     : settings_{settings},
       world_{std::move(world)},
       cpu_{metrics_.gauge("gameserver_process_cpu_percent",
-                          "how busy this process was during the last second, of what all of its loops could do")} {
+                          "how busy this process was during the last second, of what all of its loops could do")},
+      timers_{*world_.loops.front()} {
     group_.self = Incarnation{world_.incarnation};
     group_.node = settings_.name;
     group_.serialise_local = settings_.serialise_local;
@@ -48,6 +50,8 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
     links.cluster = settings_.cluster;
     links.listen = settings_.link_address;
     links.timeout = settings_.link_timeout;
+    links.encrypted = settings_.links.encrypted;
+    if (links.encrypted) link_keys_.emplace(settings_, metrics_);
     links.heartbeat = std::min<runtime::Duration>(std::chrono::seconds{1}, settings_.link_timeout / 4);
     for (const auto& row : settings_.rows) {
         if (row.name != settings_.name) links.peers.push_back({row.name, row.link});
@@ -81,6 +85,7 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
 }
 
 Node::~Node() {
+    timers_.cancel_all();
     links_->stop();
     tasks_.cancel();
     for (auto& role : roles_) role->tasks->cancel();
@@ -94,14 +99,34 @@ void Node::start(std::function<void(const Error&)> on_failed) {
         world_.loops[index]->post([this, index] { beat(index); });
     }
     if (world_.cpu) world_.loops.front()->post([this] { measure_cpu(); });
-    world_.loops.front()->post([this] {
-        const auto started = links_->start();
+    const auto keys = load_link_keys();
+    world_.loops.front()->post([this, keys] {
+        const auto started = keys ? links_->start() : keys;
         if (!started) on_failed_(started.error());
     });
+    if (!keys) return;
     for (auto& role : roles_) {
         auto* running = role.get();
         world_.loops[running->loop]->post([this, running] { running->tasks->spawn(start_role(*running), "start"); });
     }
+}
+
+Result<void> Node::load_link_keys() {
+    if (!link_keys_) return {};
+    auto loaded = link_keys_->load(unix_seconds());
+    if (!loaded) return loaded;
+    links_->secure(link_keys_->security());
+    world_.loops.front()->post([this] {
+        timers_.every("certificate", certificate_check_period, [this] {
+            if (link_keys_->reload_changed(unix_seconds())) links_->secure(link_keys_->security());
+        });
+    });
+    return {};
+}
+
+std::int64_t Node::unix_seconds() const {
+    const auto since = world_.loops.front()->wall_now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
 
 runtime::Task<> Node::start_role(Running& role) {

@@ -6,10 +6,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "api/registry.hpp"
+#include "app/link_keys.hpp"
 #include "app/node_settings.hpp"
 #include "base/metrics.hpp"
 #include "cluster/links.hpp"
@@ -68,6 +70,8 @@ private:
     runtime::Task<> stop_all(std::function<void()> stopped);
     void beat(std::size_t loop);
     void measure_cpu();
+    [[nodiscard]] Result<void> load_link_keys();
+    [[nodiscard]] std::int64_t unix_seconds() const;
 
     NodeSettings settings_;
     NodeWorld world_;
@@ -76,6 +80,8 @@ private:
     cluster::BusGroup group_;
     std::vector<std::unique_ptr<cluster::Bus>> buses_;
     std::unique_ptr<cluster::Links> links_;
+    std::optional<LinkKeys> link_keys_;  // when links are encrypted
+    runtime::Timers timers_;             // of the home loop
     std::vector<std::unique_ptr<Pulse>> pulses_;
     std::vector<std::unique_ptr<Running>> roles_;
     std::function<void(const Error&)> on_failed_;

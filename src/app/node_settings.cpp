@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "api/secure.hpp"
 #include "transport/transport.hpp"
 
 namespace gs::app {
@@ -57,6 +58,8 @@ std::optional<Error> bad_rows(const NodeSettings& node) {
     std::string storage;
     for (const auto& row : node.rows) {
         if (row.name.empty()) return Error{Code::invalid, "every [[node]] needs a name; one has none"};
+        if (row.name.find('/') != std::string::npos)
+            return Error{Code::invalid, "node \"{}\": a name has no /, as files have it in theirs", row.name};
         if (!names.insert(row.name).second) {
             return Error{Code::invalid, "every [[node]] needs a name of its own; \"{}\" is there twice", row.name};
         }
@@ -67,12 +70,6 @@ std::optional<Error> bad_rows(const NodeSettings& node) {
         }
         if (node.rows.size() > 1 && row.link.empty()) {
             return Error{Code::invalid, "node \"{}\" needs a link address, for example link = \"127.0.0.1:7101\"",
-                         row.name};
-        }
-        if (!row.link.empty() && !node.development && !transport::is_loopback(row.link)) {
-            return Error{Code::invalid,
-                         "links have no encryption yet: outside of development mode the link of node \"{}\" must be a "
-                         "loopback address",
                          row.name};
         }
         const std::pair<const char*, std::string> addresses[] = {
@@ -117,7 +114,44 @@ std::string clients_address(const std::vector<NodeRow>& rows, const NodeRow& own
     return found;
 }
 
+LinkSettings read_links(const Settings& root, const NodeSettings& node) {
+    const bool loopback = std::all_of(node.rows.begin(), node.rows.end(), [](const NodeRow& row) {
+        return row.link.empty() || transport::is_loopback(row.link);
+    });
+    const auto section = root.section("links");
+    LinkSettings links;
+    const auto security = section.choice(
+        "security", node.development && loopback ? "none" : "noise", {"noise", "none"},
+        "noise encrypts the links between nodes; none is for loopback addresses and development mode; when it is not "
+        "set: noise, and in development mode none when every link is a loopback address. The same on all nodes");
+    if (security == "none" && !node.development && !loopback) {
+        section.reject("security",
+                       "must be \"noise\" outside of development mode, unless the link of every [[node]] is a loopback "
+                       "address");
+    }
+    links.cluster_key_file =
+        section.secret_file("cluster_key_file", "cluster.key",
+                            "the key that all nodes of the cluster have (gameserver keygen), inside the data directory "
+                            "unless absolute");
+    links.key_file = section.secret_file("key_file", "",
+                                         "the node's static key, inside the data directory unless absolute; empty: "
+                                         "node-NAME.key");
+    links.certificate_file = section.text(
+        "certificate_file", "",
+        "the certificate for it (gameserver certify node), inside the data directory unless absolute; read "
+        "again when it changes; empty: node-NAME.cert");
+    links.root_files = read_root_files(root);
+    links.zone = root.section("token").text("zone", "default", "tokens of another zone are refused");
+    // A node without links needs no keys for them.
+    links.encrypted = security == "noise" && !node.link_address.empty();
+    if (links.key_file.empty()) links.key_file = key_name_of_node(node.name) + ".key";
+    if (links.certificate_file.empty()) links.certificate_file = key_name_of_node(node.name) + ".cert";
+    return links;
+}
+
 }  // namespace
+
+std::string key_name_of_node(const std::string& node) { return "node-" + node; }
 
 Result<void> require_whole_cluster(const NodeSettings& node) {
     if (node.rows.empty()) return {};
@@ -228,6 +262,7 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                                   "one log line for each call between roles: what, to whom, outcome, time taken");
     node.link_timeout = std::chrono::milliseconds{cluster.integer(
         "link_timeout_ms", 5000, {100, 600'000}, "milliseconds", "a node that is silent for so long counts as lost")};
+    node.links = read_links(root, node);
     if (mistake) return *mistake;
     if (auto bad = bad_rows(node)) return *bad;
     return node;

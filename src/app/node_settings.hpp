@@ -19,6 +19,14 @@ struct NodeRow {
     std::string link, admin, clients, http;
 };
 
+/// How links are encrypted. Files are inside the data directory unless absolute.
+struct LinkSettings {
+    bool encrypted = false;
+    std::string zone;
+    std::vector<std::string> root_files;
+    std::string cluster_key_file, key_file, certificate_file;
+};
+
 struct NodeSettings {
     std::string name;
     std::set<Role> roles;
@@ -34,7 +42,11 @@ struct NodeSettings {
     std::chrono::milliseconds link_timeout{};
     bool log_calls = false;
     std::vector<NodeRow> rows;
+    LinkSettings links;
 };
+
+/// The name of a node's files without what follows the dot; the nodes of one host share a directory.
+[[nodiscard]] std::string key_name_of_node(const std::string& node);
 
 /// What the command line says beside --set.
 struct NodeOverrides {

@@ -15,6 +15,7 @@
 #include "app/node.hpp"
 #include "app/schema.hpp"
 #include "base/crypto/certificate.hpp"
+#include "base/crypto/cluster_key.hpp"
 #include "base/crypto/crypto.hpp"
 #include "base/crypto/signing.hpp"
 #include "runtime/cpu_meter.hpp"
@@ -220,6 +221,8 @@ Result<void> create_keys(const std::filesystem::path& directory) {
         auto saved = save_public_key(directory / (name + ".pub"), key->public_key());
         if (!saved) return saved;
     }
+    const auto cluster_key = load_or_create_cluster_key(directory / "cluster.key");
+    if (!cluster_key) return cluster_key.error();
     return {};
 }
 
@@ -286,26 +289,40 @@ int make_keys(const std::filesystem::path& directory) {
     std::cout << "keys are in " << directory.string()
               << ":\n  token.key  secret, for login only: signs tokens\n  token.pub  for every gateway\n"
                  "  zone.key   secret, for `gameserver certify` only: keep it off the servers\n"
-                 "  zone.pub   for login, which tells clients to trust it\n";
+                 "  zone.pub   for login, which tells clients to trust it, and for every node of a cluster\n"
+                 "  cluster.key  secret, for every node of a cluster: encrypts the links between them\n";
     return exit_stopped;
 }
 
 int certify(const CertifyOptions& options) {
     const auto crypto = crypto_init();
     if (!crypto) return complain(crypto.error());
+    const bool is_node = options.kind == "node";
+    if (is_node && options.roles.empty())
+        return complain({Code::invalid, "say which roles the node may have: --roles game, or all"});
+    if (options.name.find('/') != std::string::npos)
+        return complain({Code::invalid, "the name of a node has no /, as files have it in theirs"});
+    auto roles = options.roles;
+    if (is_node) {
+        const auto known = parse_roles(roles);
+        if (!known) return complain(known.error());
+        roles.clear();
+        for (const auto role : *known) roles.emplace_back(to_string(role));
+    }
     const auto root = load_private_key(options.zone_key);
     if (!root) return complain({Code::invalid, "{}", root.error().message()});
-    const auto key_file = options.directory / (options.kind + ".key");
-    const auto certificate_file = options.directory / (options.kind + ".cert");
+    const auto file = is_node ? key_name_of_node(options.name) : options.kind;
+    const auto key_file = options.directory / (file + ".key");
+    const auto certificate_file = options.directory / (file + ".cert");
     std::error_code failed;
     std::filesystem::create_directories(options.directory, failed);  // what follows says when that did not help
     const auto key = load_or_create_exchange_key(key_file);
     if (!key) return complain({Code::invalid, "{}", key.error().message()});
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
     Certificate certificate;
-    certificate.kind = options.kind == "node" ? CertificateKind::node : CertificateKind::gateway;
+    certificate.kind = is_node ? CertificateKind::node : CertificateKind::gateway;
     certificate.name = options.name;
-    certificate.roles = options.roles;
+    certificate.roles = roles;
     certificate.zone = options.zone;
     certificate.static_key = {key->public_key().begin(), key->public_key().end()};
     // The clock of a client may be a little behind this one.

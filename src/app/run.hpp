@@ -22,7 +22,7 @@ inline constexpr int exit_stopped = 0, exit_failed = 1, exit_wrong_use = 2;
 [[nodiscard]] int run_node(const RunOptions& options);
 /// Prints what is wrong, or that nothing is; with `print_defaults` every key with its meaning instead.
 [[nodiscard]] int check_config(const RunOptions& options, bool print_defaults);
-/// Writes the key pairs token.key, token.pub and zone.key, zone.pub; existing ones stay.
+/// Writes the key pairs token.key, token.pub and zone.key, zone.pub, and cluster.key; existing ones stay.
 [[nodiscard]] int make_keys(const std::filesystem::path& directory);
 
 /// Prints what clients may say to the modules: as "json" or "typescript".

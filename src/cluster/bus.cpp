@@ -113,6 +113,14 @@ void Bus::deliver(const Envelope& envelope) {
 void Bus::dispatch(const Envelope& envelope) {
     delivered_.add();
     ++delivery_;
+    const bool is_answer = envelope.kind == Envelope::Kind::reply || envelope.kind == Envelope::Kind::error;
+    if (is_answer && !is_in_process(envelope.from)) {
+        const auto asked = pending_.find(envelope.call_id);
+        if (asked != pending_.end() && asked->second.to != envelope.from) {  // nobody answers for another node
+            undeliverable_.add();
+            return;
+        }
+    }
     if (envelope.kind == Envelope::Kind::reply) {
         end_call(envelope.call_id, &envelope);
         return;

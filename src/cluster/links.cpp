@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "transport/secure/secure_connection.hpp"
 #include "wire/frame.hpp"
 #include "wire/message.hpp"
 
@@ -10,13 +11,13 @@ namespace gs::cluster {
 
 namespace {
 
-constexpr std::string_view link_magic = "GSL1";
 constexpr std::uint16_t link_protocol = 4;
 constexpr std::size_t frame_bytes_max = 16U << 20U;
 constexpr std::size_t body_bytes_max = frame_bytes_max - 64;  // less what stands before a body
 constexpr std::size_t hello_bytes_max = 4096;
 constexpr auto backoff_first = std::chrono::milliseconds{50};
 constexpr auto backoff_most = std::chrono::seconds{2};
+constexpr std::size_t strangers_max = 256;                 // connections that are no link yet; more are closed
 constexpr auto complain_again = std::chrono::seconds{30};  // of the same node, in the same words
 
 // Frame payloads start with one of these; envelopes are the rest of a frame.
@@ -44,13 +45,22 @@ public:
         : links_{links},
           connection_{std::move(connection)},
           remote_{connection_->remote()},
-          last_heard_{links.home_.now()} {
+          began_{links.home_.now()},
+          last_heard_{began_} {
         if (dialled != nullptr) dialled_ = *dialled;
     }
 
     void start() {
         connection_->start(*this);
-        send_hello({});
+        if (!links_.options_.encrypted) {
+            send_hello({});
+            return;
+        }
+        using wire::noise::Side;
+        handshake_.emplace(dialled_ ? Side::initiator : Side::responder,
+                           LinkPrologue{link_protocol, links_.options_.cluster}, links_.security_,
+                           dialled_ ? dialled_->node : std::string{});
+        if (dialled_) handshake_->begin(connection_->output());
     }
     void close() { connection_->close(); }
 
@@ -60,6 +70,7 @@ public:
     [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
     [[nodiscard]] const std::string& node() const { return node_; }
     [[nodiscard]] const std::optional<PeerAddress>& dialled() const { return dialled_; }
+    [[nodiscard]] runtime::Time began() const { return began_; }
     [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
     [[nodiscard]] std::size_t queued() const { return connection_->queued_bytes(); }
     [[nodiscard]] std::map<Role, Announcement>& roles() { return roles_; }
@@ -75,9 +86,9 @@ public:
     }
 
     std::size_t on_bytes(BytesView bytes) override {
-        links_.bytes_in_.add(bytes.size());
         last_heard_ = links_.home_.now();
         std::size_t taken = 0;
+        std::size_t encrypted = 0;
         while (!closing_) {
             const auto cut = wire::cut_frame(bytes.subspan(taken), open_ ? frame_bytes_max : hello_bytes_max);
             if (cut.status == wire::FrameCut::Status::incomplete) break;
@@ -86,17 +97,23 @@ public:
                 break;
             }
             taken += cut.consumed();
-            if (open_) {
+            if (handshake_) {
+                encrypted = on_handshake(cut.payload, bytes.subspan(taken));
+                if (!handshake_) break;
+            } else if (open_) {
                 on_frame(cut.payload);
             } else {
                 on_hello(cut.payload);
             }
         }
-        return taken;
+        links_.bytes_in_.add(taken);
+        return taken + encrypted;
     }
     void on_closed(const Error& why) override {
-        if (!std::exchange(closing_, true)) links_.closed(*this, why);
+        if (!std::exchange(closing_, true)) links_.closed(*this, with_likely_cause(why));
     }
+    /// Of a connection that came to nothing in time.
+    void fail_late(const Error& why) { fail(with_likely_cause(why)); }
     void fail(const Error& why) {
         if (std::exchange(closing_, true)) return;
         connection_->close_after_send();
@@ -115,36 +132,91 @@ private:
         links_.bytes_out_.add(out.size() - before);
     }
 
+    /// Returns how many of the encrypted bytes behind the frame were taken.
+    std::size_t on_handshake(BytesView payload, BytesView behind) {
+        const auto now = std::chrono::duration_cast<std::chrono::seconds>(links_.home_.wall_now().time_since_epoch());
+        const auto taken = handshake_->take(payload, now.count(), connection_->output());
+        if (!taken) {
+            if (handshake_->met_plain()) {
+                LinkHello told;
+                told.refusal = "links are encrypted there; set links.security alike on all nodes";
+                send(told);
+            }
+            fail(taken.error());
+            return 0;
+        }
+        if (!handshake_->finished()) return 0;
+        auto peer = handshake_->finish();
+        handshake_.reset();
+        const auto secure = std::make_shared<transport::SecureConnection>(
+            links_.home_, connection_, std::move(peer.records), wire::noise::record_plain_bytes_max);
+        connection_ = secure;
+        connection_->start(*this);
+        if (!peer.certificate) {
+            refuse(peer.certificate.error().message());
+            return 0;
+        }
+        accept(std::move(*peer.certificate));
+        send_hello({});
+        return behind.empty() ? 0 : secure->on_bytes(behind);
+    }
+
+    [[nodiscard]] Error with_likely_cause(const Error& why) const {
+        if (open_) return why;
+        if (handshake_) return {why.code(), "{} ({})", why.message(), handshake_->likely()};
+        if (!certificate_ || !dialled_) return why;
+        return {why.code(), "{} (do both have the same cluster.key? The log of the other node says more)",
+                why.message()};
+    }
+
     void send_hello(std::string refusal) {
+        send(LinkHello{link_protocol, links_.options_.cluster, links_.group_.node, links_.group_.self,
+                       std::move(refusal), own_centers()});
+    }
+    void send(const LinkHello& hello) {
         auto& out = connection_->output();
         const auto begin = wire::begin_frame(out);
-        out.append(as_bytes(link_magic));
-        msgpack::encode_to(out, LinkHello{link_protocol, links_.options_.cluster, links_.group_.node,
-                                          links_.group_.self, std::move(refusal), own_centers()});
+        out.append(as_bytes(plain_link_magic));
+        msgpack::encode_to(out, hello);
         wire::finish_frame(out, begin);
     }
 
+    void refuse(const std::string& why) {
+        refused_ = true;
+        send_hello(why);
+        fail(Error{Code::forbidden, "link with {} refused: {}", node_.empty() ? remote_ : node_, why});
+    }
+
     void on_hello(BytesView payload) {
-        if (!as_text(payload).starts_with(link_magic)) {
+        if (as_text(payload).starts_with(secure_link_magic)) {
+            LinkHello told;
+            told.refusal = "links are not encrypted there; set links.security alike on all nodes";
+            send(told);
+            fail({Code::invalid,
+                  "{} speaks encrypted, and here links are not encrypted; set links.security alike on all nodes",
+                  remote_});
+            return;
+        }
+        if (!as_text(payload).starts_with(plain_link_magic)) {
             fail({Code::invalid, "{} does not speak the protocol of links; is its address right?",
                   connection_->remote()});
             return;
         }
-        auto hello = msgpack::decode<LinkHello>(payload.subspan(link_magic.size()));
+        auto hello = msgpack::decode<LinkHello>(payload.subspan(plain_link_magic.size()));
         if (!hello) {
             fail(hello.error());
             return;
         }
         if (!hello->refusal.empty()) {
-            fail(Error{Code::forbidden, "node {} refuses the link: {}", hello->node, hello->refusal});
+            fail(Error{Code::forbidden, "node {} refuses the link: {}", hello->node.empty() ? remote_ : hello->node,
+                       hello->refusal});
             return;
         }
         auto refusal = objection(*hello);
         if (refusal.empty()) refusal = links_.objection_of_namesake(*this, hello->node, hello->incarnation);
         if (!refusal.empty()) {
-            node_ = hello->node;
-            send_hello(refusal);
-            fail(Error{Code::forbidden, "link with {} refused: {}", hello->node, refusal});
+            if (!certificate_) node_ = hello->node;
+            refuse(refusal);
             return;
         }
         node_ = hello->node;
@@ -171,6 +243,10 @@ private:
         if (hello.cluster != options.cluster) {
             return fmt::format("this is cluster \"{}\", not \"{}\"", options.cluster, hello.cluster);
         }
+        if (certificate_ && certificate_->name != hello.node) {
+            return fmt::format("its certificate is for node \"{}\", and it calls itself \"{}\"", certificate_->name,
+                               hello.node);
+        }
         // Else two of them could keep one player.
         if (hello.centers != own_centers()) {
             return fmt::format(
@@ -191,8 +267,8 @@ private:
 
     void on_frame(BytesView payload) {
         if (payload.empty()) return;
-        if (as_text(payload).starts_with(link_magic)) {  // its objection to our hello
-            on_refusal(payload.subspan(link_magic.size()));
+        if (as_text(payload).starts_with(plain_link_magic)) {  // its objection to our hello
+            on_refusal(payload.subspan(plain_link_magic.size()));
             return;
         }
         const auto body = payload.subspan(1);
@@ -213,6 +289,11 @@ private:
             fail({Code::invalid, "a message from node {} cannot be read", node_});
             return;
         }
+        // An error comes in the name of whom was asked, also when that role is not there.
+        if (envelope.kind != Envelope::Kind::error && !may_be(envelope.from.role)) {
+            refuse(not_certified(envelope.from.role));
+            return;
+        }
         envelope.from.node = incarnation_;
         envelope.to.node = links_.group_.self;
         links_.group_.buses.front()->deliver(envelope);
@@ -224,6 +305,11 @@ private:
             fail(list.error());
             return;
         }
+        for (const auto& role : list->roles) {
+            if (may_be(role.role)) continue;
+            refuse(not_certified(role.role));
+            return;
+        }
         // It has accepted our hello as well.
         if (!std::exchange(announced_, true)) log::info("link to node {} is up", node_);
         for (const auto& role : list->roles) {
@@ -232,14 +318,33 @@ private:
         }
     }
 
+    /// On a plain link everybody may be everything.
+    [[nodiscard]] bool may_be(Role role) const { return !certificate_ || given_[static_cast<std::size_t>(role)]; }
+    void accept(Certificate certificate) {
+        for (std::size_t index = 0; index < role_count; ++index) {
+            const auto name = to_string(static_cast<Role>(index));
+            given_[index] =
+                std::find(certificate.roles.begin(), certificate.roles.end(), name) != certificate.roles.end();
+        }
+        node_ = certificate.name;
+        certificate_ = std::move(certificate);
+    }
+    [[nodiscard]] std::string not_certified(Role role) const {
+        return fmt::format("its certificate does not give node \"{}\" the role {}; certify it again with --roles",
+                           node_, role);
+    }
+
     Links& links_;
-    std::shared_ptr<transport::Connection> connection_;
+    std::shared_ptr<transport::Connection> connection_;  // the encrypted one, once there is one
+    std::optional<LinkHandshake> handshake_;             // while it lasts
+    std::optional<Certificate> certificate_;             // of the other side, on an encrypted link
+    std::array<bool, role_count> given_{};               // the roles in it
     std::string remote_;
     std::optional<PeerAddress> dialled_;
     std::string node_;
     Incarnation incarnation_{};
     std::map<Role, Announcement> roles_;
-    runtime::Time last_heard_;
+    runtime::Time began_, last_heard_;
     bool open_ = false, closing_ = false, refused_ = false, announced_ = false;
 };
 
@@ -268,6 +373,8 @@ Links::~Links() {
 
 Result<void> Links::start() {
     if (options_.listen.empty()) return {};
+    if (options_.encrypted && security_ == nullptr)
+        return Error{Code::internal, "the links of node {} are to be encrypted and have no key", group_.node};
     auto listener = transport_.listen(
         home_, options_.listen, {},
         [this](std::shared_ptr<transport::Connection> connection) { adopt(std::move(connection), nullptr); });
@@ -314,6 +421,11 @@ void Links::retry(const PeerAddress& peer, int failures) {
 }
 
 void Links::adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled) {
+    if (dialled == nullptr && links_.size() - by_node_.size() >= strangers_max) {
+        complain({}, connection->remote(), {Code::limited, "{} connections are no links yet", strangers_max});
+        connection->close();
+        return;
+    }
     auto link = std::make_unique<Link>(*this, std::move(connection), dialled);
     auto* at = link.get();
     links_.push_back(std::move(link));
@@ -349,8 +461,7 @@ std::string Links::objection_of_namesake(const Link& link, const std::string& no
 }
 
 /// What is tried again every second or two is said once in a while.
-void Links::complain(const Link& link, const Error& why) {
-    const auto& name = link.dialled() ? link.dialled()->node : link.node();
+void Links::complain(const std::string& name, const std::string& remote, const Error& why) {
     const bool is_known = std::any_of(options_.peers.begin(), options_.peers.end(),
                                       [&](const PeerAddress& peer) { return peer.node == name; });
     // All strangers are one, so that they cannot fill the log.
@@ -359,14 +470,15 @@ void Links::complain(const Link& link, const Error& why) {
     if (!is_news && last.at && home_.now() - *last.at < complain_again) return;
     last = {why.message(), home_.now()};
     complained_.add();
-    log::warn("no link with {}: {}", link.remote(), why.message());
+    log::warn("no link with {}: {}", remote, why.message());
 }
 
 void Links::closed(Link& link, const Error& why) {
     if (stopping_) return;
+    const auto& name = link.dialled() ? link.dialled()->node : link.node();
     if (link.is_open()) {
         if (link.is_refused()) {
-            complain(link, why);
+            complain(name, link.remote(), why);
         } else {
             log::warn("link to node {} is down: {}", link.node(), why.message());
         }
@@ -379,7 +491,7 @@ void Links::closed(Link& link, const Error& why) {
         }
         connected_.set(static_cast<std::int64_t>(by_node_.size()));
     } else {
-        complain(link, why);
+        complain(name, link.remote(), why);
     }
     if (link.dialled()) retry(*link.dialled(), link.is_open() && !link.is_refused() ? 0 : 6);
     // The link may be further up the stack.
@@ -443,20 +555,22 @@ void Links::announce(const Announcement& announcement) {
 
 void Links::beat() {
     std::vector<Link*> silent;
+    std::vector<Link*> late;
     std::size_t queued = 0;
     for (auto& link : links_) {
         queued += link->queued();
         if (home_.now() - link->last_heard() > options_.timeout) {
             silent.push_back(link.get());
+        } else if (!link->is_open() && home_.now() - link->began() > options_.timeout) {
+            late.push_back(link.get());  // a byte now and then does not keep a place
         } else if (link->is_open()) {
             link->send_heartbeat();
         }
     }
     queued_.set(static_cast<std::int64_t>(queued));
-    for (auto* link : silent) {
-        link->fail({Code::deadline, "nothing was heard from it for {} ms",
-                    std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout).count()});
-    }
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout).count();
+    for (auto* link : silent) link->fail_late({Code::deadline, "nothing was heard from it for {} ms", limit});
+    for (auto* link : late) link->fail_late({Code::deadline, "it did not introduce itself within {} ms", limit});
 }
 
 }  // namespace gs::cluster

@@ -1,157 +1,16 @@
-#include <algorithm>
-#include <array>
-#include <deque>
-#include <map>
-#include <optional>
-
 #include <catch2/catch.hpp>
 
-#include "cluster/links.hpp"
-#include "runtime/virtual_loop.hpp"
-#include "transport/memory/memory_transport.hpp"
+#include "cluster/links_world.hpp"
 
 namespace gs::cluster::links_test {
-
-struct Length {
-    std::uint64_t bytes = 0;
-    std::string node;
-    FIELDS(bytes, node)
-};
-struct Measure {
-    std::string text;
-    FIELDS(text)
-};
-struct Silence {
-    std::uint32_t number = 0;
-    FIELDS(number)
-};
-struct Told {
-    std::uint32_t number = 0;
-    std::string text;
-    FIELDS(number, text)
-};
-GS_CALL(220, Measure, Length)
-GS_CALL(221, Silence, Length)
-GS_NOTE(222, Told)
-
 namespace {
-
-using namespace std::chrono_literals;
-
-const std::map<std::string, std::string> addresses{
-    {"a", "10.0.0.1:7100"}, {"b", "10.0.0.2:7100"}, {"c", "10.0.0.3:7100"}};
-
-runtime::Task<> keep_result(runtime::Future<Result<Length>> future, std::optional<Result<Length>>* into) {
-    auto result = co_await std::move(future);
-    into->emplace(std::move(result));
-}
-
-/// Remembers when somebody tried to connect.
-struct CountingTransport final : transport::Transport {
-    Result<std::unique_ptr<transport::Listener>> listen(runtime::Loop& loop, const std::string& address,
-                                                        transport::ListenOptions options, OnAccept on_accept) override {
-        return network.listen(loop, address, options, std::move(on_accept));
-    }
-    void connect(runtime::Loop& loop, const std::string& address, runtime::Duration timeout,
-                 OnConnect on_connect) override {
-        times.push_back(loop.now());
-        network.connect(loop, address, timeout, std::move(on_connect));
-    }
-    transport::MemoryTransport network;
-    std::vector<runtime::Time> times;
-};
-
-/// A Measure of so many bytes is answered with more than a link carries.
-constexpr std::size_t too_much_to_answer = 777;
-
-/// A node with one role, put together as the program does it.
-struct Node {
-    Node(runtime::Loop& loop, transport::Transport& network, const std::string& name, std::uint64_t incarnation,
-         const std::function<void(LinkOptions&)>& change)
-        : bus{group, loop, 0, metrics}, links{group, loop, network, options(name, change), metrics} {
-        group.self = Incarnation{incarnation};
-        group.node = name;
-        group.buses.push_back(&bus);
-        group.has_role[static_cast<std::size_t>(Role::game)] = true;
-        role.on<Measure>([name](const Envelope&, const Measure& request) {
-            const auto bytes = request.text.size();
-            return Length{bytes, bytes == too_much_to_answer ? std::string(16U << 20U, 'r') : name};
-        });
-        role.on_raw(command_of<Silence>, [](const Envelope&) {});
-        role.on<Told>([this](const Envelope&, const Told& note) { told.push_back(note.number); });
-        role.watch([this](const Instance& instance, bool up) { heard.emplace_back(instance.node, up); });
-    }
-    static LinkOptions options(const std::string& name, const std::function<void(LinkOptions&)>& change) {
-        LinkOptions made;
-        made.cluster = "test";
-        made.listen = addresses.at(name);
-        for (const auto& [node, address] : addresses) {
-            if (node != name) made.peers.push_back({node, address});
-        }
-        if (change) change(made);
-        return made;
-    }
-    void start() {
-        REQUIRE(links.start());
-        role.announce(true, 0, {});
-    }
-    [[nodiscard]] bool sees(const std::string& node) const {
-        const auto found = role.ready(Role::game);
-        return std::any_of(found.begin(), found.end(), [&](const Instance& instance) { return instance.node == node; });
-    }
-    std::optional<Result<Length>>& call_silence(RoleAddress to, runtime::Duration deadline = 60s) {
-        tasks.spawn(keep_result(role.call(to, Silence{}, deadline), &result), "call");
-        return result;
-    }
-
-    Metrics metrics;
-    BusGroup group;
-    Bus bus;
-    Links links;
-    RoleBus role{bus, Role::game};
-    std::vector<std::uint32_t> told;
-    std::vector<std::pair<std::string, bool>> heard;
-    std::optional<Result<Length>> result;
-    runtime::Tasks tasks;
-};
-
-struct World {
-    Node& start(const std::string& name, std::uint64_t incarnation,
-                const std::function<void(LinkOptions&)>& change = {}) {
-        auto& loop = loops.emplace_back(time, name);
-        auto& node = nodes[name];
-        node = std::make_unique<Node>(loop, counting, name, incarnation, change);
-        node->start();
-        return *node;
-    }
-    /// The process ends; the system closes its connections.
-    void end(const std::string& name) {
-        nodes.at(name)->links.stop();
-        time.settle();
-        nodes.at(name).reset();
-    }
-    /// The host is gone: nobody is told.
-    void lose(const std::string& name) {
-        for (const auto& [node, address] : addresses) network.set_cut(address, true);
-        end(name);
-        for (const auto& [node, address] : addresses) network.set_cut(address, false);
-    }
-    bool until(const std::function<bool()>& condition, runtime::Duration limit = 20s) {
-        return time.run_until(condition, limit);
-    }
-
-    runtime::VirtualTime time;
-    std::deque<runtime::VirtualLoop> loops;  // of earlier runs too
-    CountingTransport counting;
-    transport::MemoryTransport& network = counting.network;
-    std::map<std::string, std::unique_ptr<Node>> nodes;
-};
 
 TEST_CASE("nodes come up in any order of starting", "[cluster][start_order_free][CLU-06][CLU-10]") {
     std::array<std::string, 3> order{"a", "b", "c"};
+    const bool encrypted = GENERATE(false, true);
     do {
-        CAPTURE(order);
-        World world;
+        CAPTURE(order, encrypted);
+        World world{encrypted};
         world.network.set_piece_bytes(7);
         std::uint64_t incarnation = 100;
         for (const auto& name : order) {
@@ -179,7 +38,8 @@ TEST_CASE("nodes come up in any order of starting", "[cluster][start_order_free]
 }
 
 TEST_CASE("messages between two nodes keep their order", "[cluster][CLU-11]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -197,7 +57,8 @@ TEST_CASE("messages between two nodes keep their order", "[cluster][CLU-11]") {
 }
 
 TEST_CASE("silence takes a link down after the timeout and it comes back by itself", "[cluster][CLU-10][NET-12]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -255,7 +116,8 @@ TEST_CASE("attempts to reach a missing node become rare", "[cluster][CLU-10]") {
 }
 
 TEST_CASE("a node that ends is known at once and calls to it end", "[cluster][call_to_dead_node_ends][MSG-02]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -275,7 +137,8 @@ TEST_CASE("a node that ends is known at once and calls to it end", "[cluster][ca
 }
 
 TEST_CASE("a restarted node gets no message meant for its earlier run", "[cluster][fast_restart_incarnation][CLU-10]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     // The links are dialled by the node whose name sorts first: try the restart on either end.
     const std::string restarted = GENERATE(as<std::string>{}, "a", "b");
     const std::string other = restarted == "a" ? "b" : "a";
@@ -306,14 +169,18 @@ TEST_CASE("a restarted node gets no message meant for its earlier run", "[cluste
 
 TEST_CASE("a second process with the name of a node that lives gets no link and says so seldom",
           "[cluster][CLU-09][CLU-10]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     // The links are dialled by the node whose name sorts first: the namesake dials, or is dialled by one more process.
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
     const auto first = a.role.address();
     auto& loop = world.loops.emplace_back(world.time, "namesake");
-    Node namesake{loop, world.counting, "a", 9, [](LinkOptions& options) { options.listen = "10.0.0.9:7100"; }};
+    Node namesake{loop, world.counting, "a", 9, [&](LinkOptions& options) {
+                      options.listen = "10.0.0.9:7100";
+                      options.encrypted = world.encrypted;
+                  }};
     const auto heard = b.heard.size();
     namesake.start();
     world.time.advance(60s);
@@ -333,7 +200,8 @@ TEST_CASE("a second process with the name of a node that lives gets no link and 
 }
 
 TEST_CASE("a node of another cluster or with another name gets no link", "[cluster][CLU-09]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     const auto change = GENERATE(0, 1, 2);
     CAPTURE(change);
     auto& a = world.start("a", 1, [&](LinkOptions& options) {
@@ -353,7 +221,8 @@ TEST_CASE("a node of another cluster or with another name gets no link", "[clust
 }
 
 TEST_CASE("nodes whose configs name other centers get no link", "[cluster][CLU-09][CEN-06]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     const bool alike = GENERATE(true, false);
     CAPTURE(alike);
     auto& a = world.start("a", 1);
@@ -378,7 +247,8 @@ TEST_CASE("what does not speak the protocol of links is closed and harms nobody"
         void on_closed(const Error& /*why*/) override { closed = true; }
         bool closed = false;
     };
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -401,7 +271,8 @@ TEST_CASE("what does not speak the protocol of links is closed and harms nobody"
 }
 
 TEST_CASE("a link whose queue is full refuses messages and counts them", "[cluster][CLU-11]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1, [](LinkOptions& options) { options.queue_bytes_max = 1'000; });
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -424,7 +295,8 @@ TEST_CASE("a link whose queue is full refuses messages and counts them", "[clust
 }
 
 TEST_CASE("answers pass a full queue so that no caller is left without one", "[cluster][CLU-11]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2, [](LinkOptions& options) { options.queue_bytes_max = 0; });
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -441,7 +313,8 @@ TEST_CASE("answers pass a full queue so that no caller is left without one", "[c
 TEST_CASE("a message too long for a link is answered with an error and the link stays up",
           "[cluster][CLU-11][MSG-02]") {
     constexpr std::size_t frame = 16U << 20U;
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -476,7 +349,8 @@ TEST_CASE("a message too long for a link is answered with an error and the link 
 }
 
 TEST_CASE("a role that changes its announcement is heard on every node", "[cluster][CLU-02][CLU-03]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -493,7 +367,8 @@ TEST_CASE("a role that changes its announcement is heard on every node", "[clust
 }
 
 TEST_CASE("a command that the other node does not have ends a call at once", "[cluster][CLU-11]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1);
     auto& b = world.start("b", 2);
     REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
@@ -503,7 +378,8 @@ TEST_CASE("a command that the other node does not have ends a call at once", "[c
 }
 
 TEST_CASE("a single node needs no links", "[cluster][CLU-08]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     auto& a = world.start("a", 1, [](LinkOptions& options) {
         options.listen.clear();
         options.peers.clear();
@@ -517,7 +393,8 @@ TEST_CASE("a single node needs no links", "[cluster][CLU-08]") {
 }
 
 TEST_CASE("a port of links that is taken is said with the name of the node", "[cluster][CLU-09]") {
-    World world;
+    World world{GENERATE(false, true)};
+    CAPTURE(world.encrypted);
     world.start("a", 1);
     runtime::VirtualLoop loop{world.time, "second"};
     Node second{loop, world.network, "a", 2, {}};

@@ -319,7 +319,8 @@ TEST_CASE("without development mode keys must be made and kept secret", "[proces
     CHECK(keygen.output ==
           "keys are in data:\n  token.key  secret, for login only: signs tokens\n  token.pub  for every gateway\n"
           "  zone.key   secret, for `gameserver certify` only: keep it off the servers\n"
-          "  zone.pub   for login, which tells clients to trust it\n");
+          "  zone.pub   for login, which tells clients to trust it, and for every node of a cluster\n"
+          "  cluster.key  secret, for every node of a cluster: encrypts the links between them\n");
     const auto certified =
         run({GS_BINARY, "certify", "gateway", "--name", "gateway-1", "--zone-key", "data/zone.key", "--out", "data"},
             directory.path().string());
@@ -343,9 +344,10 @@ TEST_CASE("up does not start again a node whose config is wrong", "[process][CLI
             "clients = \"127.0.0.1:{}\"\n",
             name, role, free_port(), free_port(), free_port());
     };
-    // Without development mode nobody makes the keys that a gateway needs; storage needs none.
-    write(directory.file("one.toml"), node("gateway-1", "gateway"));
-    write(directory.file("two.toml"), node("gateway-1", "gateway") + node("storage-1", "storage"));
+    // Without development mode nobody makes the keys that a gateway needs; storage needs none on plain links.
+    const std::string plain{"[links]\nsecurity = \"none\"\n"};
+    write(directory.file("one.toml"), plain + node("gateway-1", "gateway"));
+    write(directory.file("two.toml"), plain + node("gateway-1", "gateway") + node("storage-1", "storage"));
     const std::string said{"gateway-1 | ended with code 2 (wrong use or config, see above); it is not started again"};
     const auto alone = run({GS_BINARY, "up", "one.toml", "--data-dir", "none"}, directory.path().string());
     INFO(alone.output);

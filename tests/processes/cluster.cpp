@@ -11,12 +11,13 @@
 
 namespace gs::test {
 
-Cluster::Cluster(const ScratchDirectory& directory, const std::string& config)
+Cluster::Cluster(const ScratchDirectory& directory, const std::string& config, const std::vector<std::string>& more)
     : database_{directory.file("data/game.db")} {
     const auto file = directory.file("cluster.toml");
     write_config(config, file);
-    up_ = std::make_unique<Process>(
-        std::vector<std::string>{GS_BINARY, "up", file, "--data-dir", directory.file("data")});
+    std::vector<std::string> words{GS_BINARY, "up", file, "--data-dir", directory.file("data")};
+    words.insert(words.end(), more.begin(), more.end());
+    up_ = std::make_unique<Process>(words);
     for (const auto& [node, address] : admin_) wait_ready(node);
 }
 

@@ -12,7 +12,7 @@ namespace gs::test {
 /// All nodes are ready when it is constructed.
 class Cluster {
 public:
-    Cluster(const ScratchDirectory& directory, const std::string& config);
+    Cluster(const ScratchDirectory& directory, const std::string& config, const std::vector<std::string>& more = {});
 
     Process& up() { return *up_; }
     [[nodiscard]] std::string login_url() const { return "http://" + login_; }

@@ -20,7 +20,7 @@ SigningKey root(std::uint8_t seed = 1) {
     return SigningKey::from_seed(bytes);
 }
 
-wire::noise::Identity identity(const SigningKey& signer = root()) {
+Identity identity(const SigningKey& signer = root()) {
     const auto key = ExchangeKey::generate();
     Certificate certificate;
     certificate.name = "gateway-1";
@@ -49,7 +49,7 @@ struct SecureTalk {
         return bytes;
     }
     /// The gateway's answer to the client's hello.
-    Buffer answer(const wire::noise::Identity& shown = identity()) {
+    Buffer answer(const Identity& shown = identity()) {
         const auto request = take();
         wire::ServerHello inner;
         inner.security = "noise";
@@ -133,7 +133,7 @@ TEST_CASE("client: the token leaves only inside of the encryption", "[client][no
 }
 
 TEST_CASE("client: a gateway that the pinned roots do not vouch for is left", "[client][noise][MSG-06]") {
-    const auto refusal = [](SecureTalk& talk, const wire::noise::Identity& shown) {
+    const auto refusal = [](SecureTalk& talk, const Identity& shown) {
         talk.protocol.start("token", talk.now);
         talk.protocol.receive(talk.answer(shown), talk.now);
         CHECK(talk.take().empty());  // nothing is said to it

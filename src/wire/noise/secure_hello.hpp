@@ -2,7 +2,7 @@
 // How the hellos of client and gateway begin an encrypted connection (docs/protocol.md, Encryption), sans I/O. The
 // client's hello carries the first handshake message; all else of it is the prologue, so a byte that somebody changed
 // on the way breaks the handshake. What the gateway says besides its handshake message is inside of that, encrypted.
-#include "base/crypto/certificate.hpp"
+#include "base/crypto/own_identity.hpp"
 #include "wire/noise/handshake.hpp"
 #include "wire/noise/record.hpp"
 #include "wire/system.hpp"
@@ -18,12 +18,6 @@ struct SecureHello {
     SignedCertificate certificate;
     ServerHello hello;
     FIELDS(certificate, hello)
-};
-
-/// What a gateway shows to its clients.
-struct Identity {
-    ExchangeKey key;
-    SignedCertificate certificate;
 };
 
 /// One side's ciphers of an encrypted connection.

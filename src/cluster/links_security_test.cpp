@@ -1,0 +1,687 @@
+// Encrypted links: who gets none, what is said about it, and what somebody on the way can do.
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "base/log.hpp"
+#include "cluster/links_world.hpp"
+#include "storage/scratch_directory.hpp"
+#include "wire/frame.hpp"
+
+namespace gs::cluster::links_test {
+namespace {
+
+using wire::noise::Side;
+
+/// The log goes to a file for as long as this lives.
+class LogFile {
+public:
+    LogFile() {
+        log::Options options;
+        options.file = directory_.file("log");
+        log::start(options);
+    }
+    LogFile(const LogFile&) = delete;
+    LogFile& operator=(const LogFile&) = delete;
+    ~LogFile() { log::stop(); }
+    [[nodiscard]] std::string text() {
+        log::stop();
+        std::stringstream all;
+        all << std::ifstream{directory_.file("log")}.rdbuf();
+        return all.str();
+    }
+
+private:
+    storage::ScratchDirectory directory_;
+};
+
+/// What passed on one connection of those who dial, and what somebody on the way does to it.
+struct Wire {
+    Binary sent, received;
+    bool closed = false;
+};
+struct Spoiling {
+    std::optional<std::size_t> sent, received;  ///< the byte to change
+    std::optional<std::size_t> cut_sent;        ///< what comes after so many bytes is lost, and the connection ends
+    std::uint8_t mask = 0x11;
+};
+
+class Tap final : public transport::Connection,
+                  public transport::ConnectionHandler,
+                  public std::enable_shared_from_this<Tap>,
+                  private runtime::EndOfTurn {
+public:
+    Tap(runtime::Loop& loop, std::shared_ptr<transport::Connection> inner, std::shared_ptr<Wire> wire,
+        const Spoiling& spoiling)
+        : EndOfTurn{Phase::send}, loop_{loop}, inner_{std::move(inner)}, wire_{std::move(wire)}, spoiling_{spoiling} {}
+    ~Tap() override { loop_.forget(*this); }
+
+    void start(transport::ConnectionHandler& handler) override {
+        const bool first = handler_ == nullptr;
+        handler_ = &handler;
+        if (first) inner_->start(*this);
+    }
+    Buffer& output() override {
+        loop_.at_end_of_turn(*this);
+        return held_;
+    }
+    void send(const SharedBytes& bytes) override { output().append(bytes); }
+    std::size_t queued_bytes() const override { return held_.size() + inner_->queued_bytes(); }
+    void set_reading(bool reading) override { inner_->set_reading(reading); }
+    void close_after_send() override {
+        end_of_turn();
+        inner_->close_after_send();
+        wire_->closed = true;
+    }
+    void close() override {
+        inner_->close();
+        wire_->closed = true;
+    }
+    std::string remote() const override { return inner_->remote(); }
+
+    std::size_t on_bytes(BytesView bytes) override {
+        in_.append(bytes);
+        record(wire_->received, in_, in_.size() - bytes.size(), spoiling_.received);
+        in_.consume(handler_->on_bytes(in_));
+        return bytes.size();
+    }
+    void on_closed(const Error& why) override {
+        wire_->closed = true;
+        handler_->on_closed(why);
+    }
+
+private:
+    void record(Binary& all, Buffer& bytes, std::size_t from, std::optional<std::size_t> spoiled) const {
+        const auto before = all.size();
+        const auto fresh = bytes.view().subspan(from);
+        all.insert(all.end(), fresh.begin(), fresh.end());
+        if (spoiled && *spoiled >= before && *spoiled < all.size())
+            bytes.data()[from + *spoiled - before] ^= spoiling_.mask;
+    }
+    void end_of_turn() override {
+        record(wire_->sent, held_, 0, spoiling_.sent);
+        const auto sent = wire_->sent.size();
+        const bool cuts = spoiling_.cut_sent && sent > *spoiling_.cut_sent && !wire_->closed;
+        if (cuts) held_.resize_down(held_.size() - (sent - *spoiling_.cut_sent));
+        inner_->output().append(held_);
+        held_.clear();
+        if (!cuts) return;
+        inner_->close_after_send();
+        wire_->closed = true;
+        loop_.post([self = shared_from_this()] { self->handler_->on_closed({Code::unavailable, "cut"}); });
+    }
+
+    runtime::Loop& loop_;
+    std::shared_ptr<transport::Connection> inner_;
+    std::shared_ptr<Wire> wire_;
+    Spoiling spoiling_;
+    transport::ConnectionHandler* handler_ = nullptr;
+    Buffer held_, in_;
+};
+
+/// A world of encrypted links with somebody on the way.
+struct TappedWorld : World {
+    explicit TappedWorld(Spoiling done = {}) : World{true}, spoiling{done} {
+        counting.on_wire = [this](runtime::Loop& loop, std::shared_ptr<transport::Connection> inner) {
+            wires.push_back(std::make_shared<Wire>());
+            return std::make_shared<Tap>(loop, std::move(inner), wires.back(), spoiling);
+        };
+    }
+    Spoiling spoiling;
+    std::vector<std::shared_ptr<Wire>> wires;
+};
+
+std::vector<std::size_t> frame_ends(BytesView bytes) {
+    std::vector<std::size_t> ends;
+    std::size_t at = 0;
+    for (;;) {
+        const auto cut = wire::cut_frame(bytes.subspan(at), bytes.size());
+        if (cut.status != wire::FrameCut::Status::frame) return ends;
+        at += cut.consumed();
+        ends.push_back(at);
+    }
+}
+
+double complaints(Node& node) {
+    const auto page = node.metrics.to_prometheus_text();
+    const std::string series{"\ngameserver_link_complaints_total "};
+    return std::stod(page.substr(page.find(series) + series.size()));
+}
+
+void show(Node& node, const LinkSecurity& security) {
+    node.links.secure(std::make_shared<const LinkSecurity>(security));
+}
+
+/// Of node a, signed again after the change.
+LinkSecurity changed(const std::function<void(Certificate&)>& change, std::uint8_t root = 1) {
+    auto security = security_of("a");
+    auto certificate = certificate_of("a", security.own.key);
+    change(certificate);
+    security.own.certificate = sign_certificate(root_of_zone(root), certificate);
+    return security;
+}
+
+/// Sends bytes to an address and keeps what comes back.
+class Stranger final : public transport::ConnectionHandler {
+public:
+    Stranger(World& world, const std::string& address, BytesView bytes) {
+        world.network.connect(world.loops.front(), address, 1s, [&](auto got) {
+            connection_ = std::move(got).value();
+            connection_->start(*this);
+            connection_->output().append(bytes);
+        });
+        world.time.settle();
+    }
+    Stranger(const Stranger&) = delete;
+    Stranger& operator=(const Stranger&) = delete;
+    ~Stranger() { connection_->close(); }
+    std::size_t on_bytes(BytesView bytes) override {
+        received.insert(received.end(), bytes.begin(), bytes.end());
+        return bytes.size();
+    }
+    void on_closed(const Error& /*why*/) override { closed = true; }
+    bool closed = false;
+    Binary received;
+
+private:
+    std::shared_ptr<transport::Connection> connection_;
+};
+
+}  // namespace
+
+TEST_CASE("nothing that nodes say to each other can be read on the way", "[cluster][noise][MSG-06]") {
+    TappedWorld world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    REQUIRE(a.role.send(b.role.address(), Told{1, "the secret of a"}));
+    b.role.announce(true, 0, "the.endpoint.of.b");
+    a.tasks.spawn(keep_result(a.role.call(b.role.address(), Measure{"how long is it"}), &a.result), "call");
+    REQUIRE(world.until([&] { return a.result.has_value(); }));
+    CHECK(a.result->value().bytes == 14);
+    CHECK(b.told == std::vector<std::uint32_t>{1});
+    REQUIRE(world.wires.size() >= 1);
+    const auto& wire = *world.wires.front();
+    CHECK(frame_ends(wire.sent).size() > 3);
+    for (const auto* bytes : {&wire.sent, &wire.received}) {
+        const auto text = as_text(*bytes);
+        for (const std::string_view word : {"secret", "endpoint", "how long", "test", "default", "game", "GSL1"})
+            CHECK(text.find(word) == std::string_view::npos);
+    }
+}
+
+TEST_CASE("who has not what a node must have gets no link and both sides say why", "[cluster][noise][MSG-06][CLU-09]") {
+    struct Case {
+        const char* what;
+        std::function<void(Node&)> a;
+        std::function<void(LinkOptions&)> options;  ///< of a
+        std::string said_by_a, said_by_b;           ///< a dials
+    };
+    const auto other_key = ExchangeKey::from_secret(secret_of(77));
+    const std::string closed_early{
+        "no link with 10.0.0.2:7100: the other side closed the connection (are links.security and cluster.name the "
+        "same "
+        "there? The log of the other node says more)"};
+    const auto shows = [](const LinkSecurity& security) { return [security](Node& node) { show(node, security); }; };
+    auto wrong_key = security_of("a");
+    wrong_key.cluster_key = secret_of(10);
+    auto wrong_trust = security_of("a");
+    wrong_trust.trust.roots = {root_of_zone(2).public_key()};
+    auto stolen = security_of("a");  // the certificate of a, and not its key
+    stolen.own.key = other_key;
+    const std::vector<Case> cases{
+        {"another cluster key",
+         shows(wrong_key),
+         {},
+         "(do both have the same cluster.key? The log of the other node says more)",
+         "the handshake failed at the cluster key: do both have the same cluster.key?"},
+        {"a certificate of another root",
+         shows(changed([](Certificate&) {}, 2)),
+         {},
+         "node b refuses the link: the certificate is not signed by a root that is trusted here",
+         "the certificate is not signed by a root that is trusted here"},
+        {"it trusts another root",
+         shows(wrong_trust),
+         {},
+         "no link with 10.0.0.2:7100: the certificate is not signed by a root that is trusted here",
+         "(does it trust the root that signed the certificate of this node"},
+        {"an expired certificate",
+         shows(changed([](Certificate& it) { it.not_after = now_at_first; })),
+         {},
+         "node b refuses the link: the certificate of a expired at 2030-03-17 17:46 UTC",
+         "the certificate of a expired at 2030-03-17 17:46 UTC"},
+        {"a certificate that is not valid yet",
+         shows(changed([](Certificate& it) { it.not_before = now_at_first + 60; })),
+         {},
+         "node b refuses the link: the certificate of a is valid from",
+         "are the clocks right?"},
+        {"another zone",
+         shows(changed([](Certificate& it) { it.zone = "other"; })),
+         {},
+         "node b refuses the link: the certificate is for zone \"other\"; this is zone \"default\"",
+         "the certificate is for zone \"other\"; this is zone \"default\""},
+        {"the certificate of a gateway",
+         shows(changed([](Certificate& it) { it.kind = CertificateKind::gateway; })),
+         {},
+         "node b refuses the link: the certificate is one for a gateway; one for a node is needed",
+         "the certificate is one for a gateway"},
+        {"the certificate of another node",
+         shows(changed([](Certificate& it) { it.name = "c"; })),
+         {},
+         "node b refuses the link: its certificate is for node \"c\", and it calls itself \"a\"",
+         "its certificate is for node \"c\", and it calls itself \"a\""},
+        {"a certificate that is not of its key",
+         shows(stolen),
+         {},
+         "node b refuses the link: the certificate of a is for another key than the one it uses",
+         "the certificate of a is for another key than the one it uses"},
+        {"another cluster",
+         {},
+         [](LinkOptions& options) { options.cluster = "other"; },
+         closed_early,
+         "it began a handshake that is not for this cluster; is cluster.name \"test\" there too?"},
+        {"no encryption",
+         {},
+         [](LinkOptions& options) { options.encrypted = false; },
+         "no link with 10.0.0.2:7100: node 10.0.0.2:7100 refuses the link: links are encrypted there; set "
+         "links.security alike on all nodes",
+         "it speaks without encryption, and here links are encrypted; set links.security alike on all nodes"},
+    };
+    const auto index = GENERATE(range(0, 11));
+    const auto& [what, prepare, options, said_by_a, said_by_b] = cases.at(static_cast<std::size_t>(index));
+    CAPTURE(what);
+    LogFile log;
+    World world{true};
+    auto& b = world.start("b", 2);
+    auto& a = world.start("a", 1, options, prepare);
+    world.time.advance(20s);
+    CHECK(a.links.connected() == 0);
+    CHECK(b.links.connected() == 0);
+    CHECK(a.heard.size() == 1);  // itself
+    CHECK(b.heard.size() == 1);
+    CHECK_FALSE(a.role.send(b.role.address(), Told{1, {}}));
+    CHECK(complaints(a) >= 1);
+    CHECK(complaints(b) >= 1);
+    const auto text = log.text();
+    CHECK_THAT(text, Catch::Contains(said_by_a));
+    CHECK_THAT(text, Catch::Contains("no link with 127.0.0.1:") && Catch::Contains(said_by_b));
+}
+
+TEST_CASE("a node that dials without a certificate for what it dials goes no further", "[cluster][noise][MSG-06]") {
+    struct Case {
+        std::function<void(LinkOptions&)> options;  ///< of b, which listens
+        std::function<void(Node&)> b;
+        std::string said_by_a, said_by_b;
+    };
+    const auto as_c = [](Node& node) { show(node, security_of("c")); };
+    const std::vector<Case> cases{
+        {{},
+         as_c,
+         "no link with 10.0.0.2:7100: it is node \"c\", the config calls it \"b\"",
+         "and is this the node that its config names? The log of the other node says more)"},
+        {[](LinkOptions& options) { options.encrypted = false; },
+         {},
+         "no link with 10.0.0.2:7100: it speaks without encryption, and here links are encrypted; set links.security "
+         "alike on all nodes",
+         "speaks encrypted, and here links are not encrypted; set links.security alike on all nodes"},
+    };
+    const auto index = GENERATE(range(0, 2));
+    const auto& [options, prepare, said_by_a, said_by_b] = cases.at(static_cast<std::size_t>(index));
+    LogFile log;
+    TappedWorld world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2, options, prepare);
+    world.time.advance(20s);
+    CHECK(a.links.connected() == 0);
+    CHECK(b.links.connected() == 0);
+    // Its own key and certificate stay with it.
+    for (const auto& wire : world.wires) CHECK(frame_ends(wire->sent).size() <= 2);
+    CHECK(as_text(world.wires.front()->sent).find("game") == std::string_view::npos);
+    CHECK(complaints(a) >= 1);
+    CHECK(complaints(b) >= 1);
+    const auto text = log.text();
+    CHECK_THAT(text, Catch::Contains(said_by_a));
+    CHECK_THAT(text, Catch::Contains(said_by_b));
+}
+
+TEST_CASE("a node that takes a role which its certificate does not give it loses the link",
+          "[cluster][noise][MSG-06][CLU-09]") {
+    LogFile log;
+    World world{true};
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    RoleBus storage{a.bus, Role::storage};
+    SECTION("announced") {
+        storage.announce(true, 0, {});
+        world.time.settle();
+        CHECK(b.role.ready(Role::storage).empty());
+    }
+    SECTION("in the name of which it speaks") {
+        static_cast<void>(storage.send(b.role.address(), Told{1, {}}));
+        world.time.settle();
+        CHECK(b.told.empty());
+    }
+    CHECK(b.links.connected() == 0);
+    world.time.settle();
+    CHECK(a.links.connected() == 0);
+    CHECK(complaints(a) == 1);
+    CHECK(complaints(b) == 1);
+    CHECK_THAT(log.text(), Catch::Contains("node b refuses the link: its certificate does not give node \"a\" the role "
+                                           "storage; certify it again with --roles") &&
+                               Catch::Contains("link with a refused: its certificate does not give node \"a\" the "
+                                               "role storage"));
+}
+
+TEST_CASE("the error of a node that has not the role which was asked takes no link down", "[cluster][noise][MSG-06]") {
+    World world{true};
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    auto& no_role = a.call_silence({Incarnation{2}, Role::center});
+    CHECK(world.until([&] { return no_role.has_value(); }, 1s));
+    CHECK(no_role->error().code() == Code::unavailable);
+    world.time.settle();
+    CHECK(a.links.connected() == 1);
+}
+
+TEST_CASE("nobody answers for another node", "[cluster][noise][MSG-06][MSG-02]") {
+    World world{GENERATE(false, true)};
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    auto& c = world.start("c", 3);
+    REQUIRE(world.until([&] { return a.sees("b") && a.sees("c") && c.sees("a"); }));
+    auto& pending = a.call_silence(b.role.address(), 2s);
+    world.time.settle();
+    const auto kind = GENERATE(Envelope::Kind::reply, Envelope::Kind::error);
+    for (std::uint64_t call = 1; call <= 10; ++call) {
+        Envelope forged;
+        forged.kind = kind;
+        forged.from = c.role.address();
+        forged.to = a.role.address();
+        forged.call_id = call;
+        const auto body = msgpack::encode(Length{666, "c"});
+        forged.body = body;
+        REQUIRE(c.links.carry(forged));
+    }
+    world.time.settle();
+    CHECK_FALSE(pending);
+    REQUIRE(world.until([&] { return pending.has_value(); }));
+    CHECK(pending->error().code() == Code::deadline);
+    CHECK_THAT(a.metrics.to_prometheus_text(), Catch::Contains("gameserver_bus_undeliverable_total 1\n"));
+}
+
+TEST_CASE("a byte that was changed on the way makes no link", "[cluster][noise][MSG-06]") {
+    Binary sent;
+    Binary received;
+    {
+        TappedWorld world;
+        auto& a = world.start("a", 1);
+        auto& b = world.start("b", 2);
+        REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+        sent = world.wires.front()->sent;
+        received = world.wires.front()->received;
+    }
+    // Two frames of handshake and the record with the hello; one frame and the record with hello and announcements.
+    const auto end_of_hello = frame_ends(sent).at(2);
+    const auto end_of_answer = frame_ends(received).at(1);
+    std::size_t tried = 0;
+    const auto try_with = [&](const Spoiling& spoiling) {
+        CAPTURE(spoiling.sent.value_or(0), spoiling.received.value_or(0), spoiling.mask);
+        TappedWorld world{spoiling};
+        auto& a = world.start("a", 1, [](LinkOptions& options) { options.peers = {{"b", addresses.at("b")}}; });
+        auto& b = world.start("b", 2);
+        // Bytes that make a frame longer are waited for in vain.
+        CHECK(world.until([&] { return !world.wires.empty() && world.wires.front()->closed; }, 7s));
+        world.time.settle();
+        CHECK(a.links.connected() + b.links.connected() == 0);
+        CHECK(a.heard.size() + b.heard.size() == 2);  // each itself
+        ++tried;
+    };
+    for (const std::uint8_t mask : {0x01, 0x80}) {
+        for (std::size_t place = 0; place < end_of_hello; ++place) try_with({place, {}, {}, mask});
+        for (std::size_t place = 0; place < end_of_answer; ++place) try_with({{}, place, {}, mask});
+    }
+    CHECK(tried > 1'000);
+}
+
+TEST_CASE("a byte that was changed later ends the link and nothing of it is delivered", "[cluster][noise][MSG-06]") {
+    std::size_t before = 0;
+    std::size_t after = 0;
+    for (int round = 0; round < 2; ++round) {
+        TappedWorld world{{round == 0 ? std::nullopt : std::optional{(before + after) / 2}, {}, {}}};
+        auto& a = world.start("a", 1);
+        auto& b = world.start("b", 2);
+        REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+        before = world.wires.front()->sent.size();
+        REQUIRE(a.role.send(b.role.address(), Told{1, "text"}));
+        world.time.settle();
+        after = world.wires.front()->sent.size();
+        CHECK(b.told.size() == (round == 0 ? 1U : 0U));
+        CHECK(b.links.connected() == (round == 0 ? 1U : 0U));
+        CHECK(world.wires.front()->closed == (round == 1));
+    }
+}
+
+TEST_CASE("a link that is cut anywhere delivers nothing that is not whole", "[cluster][noise][MSG-06][CLU-11]") {
+    std::size_t before = 0;
+    std::size_t after = 0;
+    {
+        TappedWorld world;
+        auto& a = world.start("a", 1);
+        auto& b = world.start("b", 2);
+        REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+        before = world.wires.front()->sent.size();
+        REQUIRE(a.role.send(b.role.address(), Told{1, "text"}));
+        world.time.settle();
+        after = world.wires.front()->sent.size();
+    }
+    for (std::size_t place = 0; place < after; ++place) {
+        CAPTURE(place, before, after);
+        TappedWorld world;
+        world.spoiling.cut_sent = place;
+        auto& a = world.start("a", 1, [](LinkOptions& options) { options.peers = {{"b", addresses.at("b")}}; });
+        auto& b = world.start("b", 2);
+        if (place < before) {
+            CHECK(world.until([&] { return !world.wires.empty() && world.wires.front()->closed; }, 1s));
+        } else {
+            REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+            REQUIRE(a.role.send(b.role.address(), Told{1, "text"}));
+        }
+        world.time.settle();
+        CHECK(a.links.connected() + b.links.connected() == 0);
+        CHECK(b.told.empty());
+    }
+}
+
+TEST_CASE("a recorded session that comes again makes no link", "[cluster][noise][MSG-06]") {
+    TappedWorld world;
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    auto& c = world.start("c", 3);
+    REQUIRE(world.until([&] { return a.sees("c") && b.sees("c") && c.sees("a") && c.sees("b"); }));
+    REQUIRE(a.role.send(b.role.address(), Told{1, "buy"}));
+    world.time.settle();
+    REQUIRE(b.told.size() == 1);
+    const auto recorded = world.wires.front()->sent;  // of a, to b
+    const auto answers = world.wires.front()->received;
+    REQUIRE(frame_ends(recorded).size() >= 4);
+
+    const auto replay = [&](const std::string& node) {
+        CAPTURE(node);
+        auto& victim = *world.nodes.at(node);
+        const auto heard = victim.heard.size();
+        const auto connected = victim.links.connected();
+        const Stranger stranger{world, addresses.at(node), recorded};
+        CHECK(world.until([&] { return stranger.closed; }, 7s));
+        CHECK(frame_ends(stranger.received).size() == 1);  // the listener's part of the handshake, and no more
+        CHECK(victim.heard.size() == heard);
+        CHECK(victim.links.connected() == connected);
+        CHECK(victim.told.size() == (node == "b" ? 1 : 0));
+    };
+    replay("b");
+    replay("c");
+    SECTION("to a node that was started anew") {
+        world.end("b");
+        auto& fresh = world.start("b", 4);
+        REQUIRE(world.until([&] { return a.sees("b") && fresh.sees("a") && fresh.sees("c"); }));
+        const Stranger stranger{world, addresses.at("b"), recorded};
+        CHECK(world.until([&] { return stranger.closed; }, 7s));
+        CHECK(fresh.told.empty());
+        CHECK(fresh.links.connected() == 2);
+    }
+    SECTION("when the one who sent it is away") {
+        world.end("a");
+        replay("b");
+        CHECK_FALSE(b.sees("a"));
+    }
+    SECTION("to a node that dials") {
+        world.end("b");
+        struct Echo final : transport::ConnectionHandler {
+            std::size_t on_bytes(BytesView bytes) override {
+                heard += bytes.size();
+                return bytes.size();
+            }
+            void on_closed(const Error& /*why*/) override { ++closed; }
+            std::size_t heard = 0;
+            int closed = 0;
+        };
+        Echo echo;
+        std::vector<std::shared_ptr<transport::Connection>> connections;
+        auto& loop = world.loops.emplace_back(world.time, "stranger");
+        const auto listener = world.network.listen(loop, addresses.at("b"), {}, [&](auto connection) {
+            connections.push_back(connection);
+            connection->start(echo);
+            connection->output().append(answers);
+        });
+        REQUIRE(listener);
+        CHECK(world.until([&] { return echo.closed >= 2; }, 20s));
+        CHECK_FALSE(a.sees("b"));
+        // It has shown nobody its own certificate: of each handshake only the first frame was sent.
+        CHECK(echo.heard <= connections.size() * frame_ends(recorded).front());
+        for (const auto& connection : connections) connection->close();
+    }
+    CHECK(c.links.connected() >= 1);
+}
+
+TEST_CASE("a handshake that is not finished in time is given up", "[cluster][noise][MSG-06]") {
+    World world{true};
+    auto& b = world.start("b", 2);
+    class Dripping final : public transport::ConnectionHandler {
+    public:
+        std::size_t on_bytes(BytesView bytes) override { return bytes.size(); }
+        void on_closed(const Error& /*why*/) override { closed = true; }
+        bool closed = false;
+    };
+    Dripping dripping;
+    std::shared_ptr<transport::Connection> connection;
+    world.network.connect(world.loops.front(), addresses.at("b"), 1s, [&](auto got) {
+        connection = std::move(got).value();
+        connection->start(dripping);
+    });
+    world.time.settle();
+    const auto began = world.time.now();
+    connection->output().append(std::array<std::uint8_t, 4>{100, 0, 0, 0});  // it says how long its frame will be
+    while (!dripping.closed && world.time.now() - began < 20s) {
+        connection->output().push_back(1);
+        world.time.advance(500ms);
+    }
+    CHECK(dripping.closed);
+    CHECK(world.time.now() - began <= 7s);
+    CHECK(complaints(b) == 1);
+    connection->close();
+}
+
+TEST_CASE("connections that are no links yet have a bound", "[cluster][noise][CLU-10]") {
+    World world{GENERATE(false, true)};
+    auto& b = world.start("b", 2);
+    std::vector<std::unique_ptr<Stranger>> strangers;
+    const auto open = [&] {
+        return std::count_if(strangers.begin(), strangers.end(),
+                             [](const auto& stranger) { return !stranger->closed; });
+    };
+    for (int count = 0; count < 300; ++count)
+        strangers.push_back(std::make_unique<Stranger>(world, addresses.at("b"), BytesView{}));
+    CHECK(open() == 256);
+    CHECK(complaints(b) == 1);
+    REQUIRE(world.until([&] { return open() == 0; }, 8s));
+    auto& a = world.start("a", 1);
+    CHECK(world.until([&] { return a.sees("b") && b.sees("a"); }));
+}
+
+TEST_CASE("a renewed certificate is shown by the next handshake and one that ends keeps standing links",
+          "[cluster][noise][MSG-06]") {
+    World world{true};
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    world.time.jump_wall(2h);
+    world.time.advance(10s);
+    CHECK(a.links.connected() == 1);
+    world.network.set_cut(addresses.at("b"), true);
+    world.time.advance(7s);
+    world.network.set_cut(addresses.at("b"), false);
+    world.time.advance(10s);
+    CHECK(a.links.connected() == 0);
+    for (const std::string name : {"a", "b"}) {
+        auto renewed = security_of(name);
+        auto certificate = certificate_of(name, renewed.own.key);
+        certificate.not_after += 7'200;
+        renewed.own.certificate = sign_certificate(root_of_zone(), certificate);
+        show(*world.nodes.at(name), renewed);
+    }
+    CHECK(world.until([&] { return a.sees("b") && b.sees("a"); }, 3s));
+}
+
+TEST_CASE("links that are to be encrypted do not start without keys", "[cluster][noise][MSG-06]") {
+    World world{true};
+    auto& loop = world.loops.emplace_back(world.time, "a");
+    Node node{loop, world.counting, "a", 1, [](LinkOptions& options) { options.encrypted = true; }};
+    node.links.secure(nullptr);
+    const auto started = node.links.start();
+    REQUIRE_FALSE(started);
+    CHECK_THAT(started.error().message(), Catch::Contains("are to be encrypted and have no key"));
+}
+
+TEST_CASE("nodes with different link protocols say so", "[cluster][noise][MSG-06][CLU-09]") {
+    const auto security = [](const std::string& name) {
+        return std::make_shared<const LinkSecurity>(security_of(name));
+    };
+    LinkHandshake dialler{Side::initiator, {4, "test"}, security("a"), "b"};
+    LinkHandshake listener{Side::responder, {5, "test"}, security("b")};
+    Buffer first;
+    Buffer second;
+    Buffer third;
+    dialler.begin(first);
+    const auto refused = listener.take(first.view().subspan(4), now_at_first, second);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message() == "link protocol 5 is spoken here, 4 there; run the same version");
+    CHECK(second.size() == 10);
+    const auto told = dialler.take(second.view().subspan(4), now_at_first, third);
+    REQUIRE_FALSE(told);
+    CHECK(told.error().message() == "link protocol 4 is spoken here, 5 there; run the same version");
+    CHECK(third.empty());
+}
+
+TEST_CASE("a key with which everybody agrees on zero begins no link", "[cluster][noise][MSG-06]") {
+    LinkHandshake listener{Side::responder, {4, "test"}, std::make_shared<const LinkSecurity>(security_of("b"))};
+    // Nothing in the first message is secret, so a stranger can make it for any ephemeral key.
+    const ExchangePublicKey zero{};
+    Buffer frame;
+    frame.append(as_bytes({"GSN1\4\0", 6}));
+    wire::noise::SymmetricState state{"Noise_XXpsk3_25519_ChaChaPoly_SHA256"};
+    state.mix_hash(as_bytes({"GSN1\4\0test", 10}));
+    state.mix_hash(zero);
+    state.mix_key(Secret{zero});
+    frame.append(zero);
+    REQUIRE(state.encrypt_and_hash({}, frame));
+    Buffer answer;
+    const auto refused = listener.take(frame, now_at_first, answer);
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message(), Catch::Contains("not a usable one"));
+    CHECK(answer.empty());
+}
+
+}  // namespace gs::cluster::links_test
