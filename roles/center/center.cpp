@@ -23,6 +23,7 @@ constexpr std::size_t session_key_bytes = 32;
 constexpr unsigned epoch_bits_in_term = 40;
 constexpr auto bans_period = std::chrono::seconds{30};
 constexpr auto queue_period = std::chrono::milliseconds{200};
+constexpr auto call_back_again = std::chrono::milliseconds{500};
 constexpr auto learn_again = std::chrono::seconds{1};
 constexpr auto attach_patience = std::chrono::seconds{8};  // clients are told then, and try again
 
@@ -204,8 +205,7 @@ void Center::report() {
 
 bool Center::is_here(RoleAddress game) const { return bus_.bus().find(game) != nullptr; }
 
-RoleAddress Center::choose_game(const session::Attach& request) const {
-    const auto group = group_of(request);
+RoleAddress Center::choose_game(std::string_view group) const {
     std::optional<RoleAddress> best;
     std::uint64_t least = 0;
     for (const auto& game : bus_.ready(Role::game)) {
@@ -222,32 +222,34 @@ RoleAddress Center::choose_game(const session::Attach& request) const {
     throw Error{Code::unavailable, "no game server of group \"{}\" is ready right now; try again in a moment", group};
 }
 
-std::string Center::group_of(const session::Attach& request) const {
-    return router_.group_of({request.player, request.client_version, request.address});
-}
-
-bool Center::is_misplaced(const session::Attach& request) const {
+/// A fresh login of a player whom a game of another group still holds.
+bool Center::is_misplaced(const session::Attach& request, std::string_view group) const {
     if (request.claim.session != 0) return false;
     const auto place = players_.find(request.player);
     if (place == players_.end()) return false;
     const auto* game = bus_.bus().find(place->second.game);
-    return game != nullptr && game->state.group != group_of(request);
+    return game != nullptr && game->state.group != group;
 }
 
-/// A session that is over kept the player on a game of another group, which saves before any other one may begin.
-runtime::Task<> Center::fetch_back(session::Attach request, runtime::Time began) {
-    const auto place = players_.find(request.player);
-    const auto epoch = place->second.epoch;
-    if (place->second.gateway) kick(*place->second.gateway, request.player, epoch);
-    session::LeaveGame leave;
-    leave.player = request.player;
-    leave.epoch = epoch;
-    leave.for_good = true;
-    bus_.send(place->second.game, leave);
-    while (is_misplaced(request)) {
-        if (loop_.now() - began >= attach_patience) {
+/// The game of another group saves the player before any other one may begin. Both players and games may have gone
+/// meanwhile.
+runtime::Task<> Center::fetch_back(session::Attach request, std::string group, runtime::Time began) {
+    auto told = runtime::Time{};
+    while (is_misplaced(request, group)) {
+        const auto now = loop_.now();
+        if (now - began >= attach_patience) {
             throw Error{Code::unavailable, "player {} is still being saved on another game server; try again",
                         request.player};
+        }
+        if (now - told >= call_back_again) {
+            told = now;
+            const auto& place = players_.find(request.player)->second;
+            if (place.gateway) kick(*place.gateway, request.player, place.epoch);
+            session::LeaveGame leave;
+            leave.player = request.player;
+            leave.epoch = place.epoch;
+            leave.for_good = true;
+            bus_.send(place.game, leave);
         }
         co_await runtime::sleep(loop_, std::chrono::milliseconds{5});
     }
@@ -268,14 +270,17 @@ runtime::Task<session::Attached> Center::attach(RoleAddress from, session::Attac
     const bool has_place = queue_.redeem(request.ticket);  // given up by whatever is thrown
     if (!planted(PlantedBug::resume_checks_last)) check_claim(request);
     check_bans(request);
-    if (is_misplaced(request)) {
-        co_await fetch_back(request, began);
+    const auto group = router_.group_of({request.player, request.client_version, request.address});
+    const bool changes_group = is_misplaced(request, group);
+    if (changes_group) {
+        static_cast<void>(choose_game(group));  // throws before anybody loses a place
+        co_await fetch_back(request, group, began);
         require_gateway(from, lost_before);
     }
     const auto place = players_.find(request.player);
     const bool known = place != players_.end();
-    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game(request);
-    if (!known && !resumes && !has_place && !queue_.never_waits(request.player)) {
+    const auto game = known && is_here(place->second.game) ? place->second.game : choose_game(group);
+    if (!known && !resumes && !has_place && !changes_group && !queue_.never_waits(request.player)) {
         queue_.set_playing(players_.size());
         const auto ticket = queue_.enter(request.player, from);
         if (ticket != 0) {

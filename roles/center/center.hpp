@@ -57,13 +57,11 @@ private:
     void learn_player(const session::HeldPlayer& held, RoleAddress from);
     void forget(RoleAddress gone);
     [[nodiscard]] bool is_here(RoleAddress game) const;
-    /// Throws unavailable: none of that player's group is ready.
-    [[nodiscard]] RoleAddress choose_game(const session::Attach& request) const;
-    [[nodiscard]] std::string group_of(const session::Attach& request) const;
-    /// A fresh login of a player whom a game of another group still holds.
-    [[nodiscard]] bool is_misplaced(const session::Attach& request) const;
+    /// Throws unavailable: none of that group is ready.
+    [[nodiscard]] RoleAddress choose_game(std::string_view group) const;
+    [[nodiscard]] bool is_misplaced(const session::Attach& request, std::string_view group) const;
     void require_gateway(RoleAddress gateway, std::size_t lost_before) const;
-    runtime::Task<> fetch_back(session::Attach request, runtime::Time began);
+    runtime::Task<> fetch_back(session::Attach request, std::string group, runtime::Time began);
     runtime::Task<> take_term();
     runtime::Task<> read_session_key();
     runtime::Task<> save_channels();

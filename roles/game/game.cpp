@@ -54,6 +54,7 @@ Game::Game(RoleContext& context)
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on<session::LeaveGame>([this](const cluster::Envelope& envelope, const session::LeaveGame& note) {
         if (envelope.from.role == Role::game) return on_leave_passed_on(note);
+        if (envelope.from.role == Role::center) return on_called_back(note);
         if (note.for_good || settings_.resume.count() == 0) hand_over_.pass_on(note);
         on_leave(note.player, note.epoch, note.for_good);
     });

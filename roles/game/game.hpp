@@ -55,7 +55,7 @@ private:
     };
     /// What end_message needs to know of a message that is in its turn.
     struct Running {
-        wire::Header header;
+        wire::Header header;        ///< its own, but for `secret`: that of its reply
         std::uint64_t session = 0;  ///< its reply belongs there, and is nobody's once the player has a newer one
         const BoundCommand* command = nullptr;
         runtime::Time began{};
@@ -102,6 +102,7 @@ private:
     void run_leave_hooks(Player& player) override;
     void run_hook(Player& player, const std::function<void(Player&)>& hook);
     void on_leave(PlayerId player, ConnectionEpoch epoch, bool for_good);
+    void on_called_back(const session::LeaveGame& note);
     void on_leave_passed_on(const session::LeaveGame& note);
     void start_leaving(Player& player);
     Task<> leave(Player& player);

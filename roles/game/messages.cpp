@@ -105,6 +105,7 @@ void Game::begin_message(Player& player, std::uint64_t session, const wire::Mess
         return;
     }
     running.command = commands_[number].get();
+    running.header.secret = running.command->handler->reply_type.secret;
     if (settings_.log_calls) {
         log::info("call {} of player {}: {}", running.command->handler->name, player.id(),
                   dump(running.command->handler->request_type, message.body, 200));
@@ -257,7 +258,7 @@ void Game::send_reply(Player& player, const Running& running, bool error, BytesV
     if (stream.session() != running.session) return;
     const auto& request = running.header;
     wire::Header header{wire::Kind::reply, error, request.command, request.request_id};
-    header.secret = !error && running.command != nullptr && running.command->handler->reply_type.secret;
+    header.secret = !error && request.secret;
     send_frame(player, stream.add(header, body));
 }
 

@@ -191,6 +191,14 @@ void Game::on_leave(PlayerId id, ConnectionEpoch epoch, bool for_good) {
     if (for_good || settings_.resume.count() == 0) start_leaving(*player);
 }
 
+/// Another group is to play it from now on: whatever connection it had here, none is to come.
+void Game::on_called_back(const session::LeaveGame& note) {
+    const auto* player = players_.find(note.player);
+    const bool is_older = player != nullptr && player->connection() <= note.epoch;
+    hand_over_.pass_on(note);
+    on_leave(note.player, is_older ? player->connection() : note.epoch, true);
+}
+
 /// The client left for good while its player was on the way to here; unless it is back.
 void Game::on_leave_passed_on(const session::LeaveGame& note) {
     auto* player = players_.find(note.player);

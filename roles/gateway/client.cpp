@@ -113,7 +113,9 @@ void Client::on_frame(BytesView frame, BytesView payload) {
         return;
     }
     if (state_ == State::playing && (is_request || is_ack)) {
-        if ((is_ack || is_for_modules(message.header.command)) && !over_rate(message.header.command)) {
+        if ((is_ack || is_for_modules(message.header.command)) && !over_rate(is_ack ? 0 : message.header.command)) {
+            if (late_ && is_request) return refuse_late(message.header);
+            late_in_row_ = 0;
             relayed_ = {relayed_.empty() ? frame.data() : relayed_.data(), relayed_.size() + frame.size()};
             return;
         }
@@ -154,26 +156,45 @@ bool Client::take_sealed(BytesView payload) {
         close(Code::invalid, unsealed.why, unsealed.fault == wire::SealFault::checksum);
         return false;
     }
-    const auto message = frame.view().subspan(wire::frame_prefix_bytes);
-    if (unsealed.sent_ms && !is_fresh(*unsealed.sent_ms) && state_ == State::playing) {
-        gateway_.count().rejected_stale.add();
-        const auto header = wire::parse_message(message).header;
-        if (header.request_id != 0) {
-            relay_refused(header,
-                          {Code::deadline, "the request came more than {} ms late", limits.message_age_max.count()});
-        }
-        return state_ != State::closed;
-    }
-    on_frame(frame, message);
+    // What it is when nothing is done to it counts, since that is what goes on.
+    begin_second();
+    if (frame.size() > payload.size()) bytes_this_second_ += frame.size() - payload.size();
+    late_ = unsealed.sent_ms && !is_fresh(*unsealed.sent_ms);
+    on_frame(frame, frame.view().subspan(wire::frame_prefix_bytes));
+    late_ = false;
     relay();
     return state_ != State::closed;
 }
 
-/// The request that took the least time so far says how the clocks differ.
+/// The request that took the least time lately says how the clocks differ; lately, since a clock may stand still while
+/// its machine sleeps.
 bool Client::is_fresh(std::uint64_t sent_ms) {
+    constexpr std::uint32_t minute = 60;
     const auto ahead = static_cast<std::int64_t>(gateway_.monotonic_us() / 1000) - static_cast<std::int64_t>(sent_ms);
-    if (!clock_ahead_ms_ || ahead < *clock_ahead_ms_) clock_ahead_ms_ = ahead;
-    return ahead - *clock_ahead_ms_ <= gateway_.settings().message_age_max.count();
+    if (gateway_.second() - ahead_since_ >= minute) {
+        ahead_before_ms_ = std::exchange(ahead_ms_, {});
+        ahead_since_ = gateway_.second();
+    }
+    if (!ahead_ms_ || ahead < *ahead_ms_) ahead_ms_ = ahead;
+    const auto least = std::min(*ahead_ms_, ahead_before_ms_.value_or(*ahead_ms_));
+    return ahead - least <= gateway_.settings().message_age_max.count();
+}
+
+/// What waited here is not late.
+void Client::forget_clock() {
+    ahead_ms_.reset();
+    ahead_before_ms_.reset();
+}
+
+void Client::refuse_late(const wire::Header& request) {
+    constexpr std::uint8_t late_in_row_max = 5;
+    const auto most = gateway_.settings().message_age_max.count();
+    gateway_.count().rejected_stale.add();
+    relay();
+    relay_refused(request, {Code::deadline, "the request came more than {} ms late", most});
+    // Its clock may have stood still: a new connection learns anew how it goes.
+    if (++late_in_row_ >= late_in_row_max)
+        close(Code::deadline, fmt::format("one request after the other came more than {} ms late", most), true);
 }
 
 /// Whoever sends more waits until the next second, as the network makes it wait.
@@ -269,7 +290,7 @@ void Client::release() {
     if (!is_held()) return;
     held_ = Held::no;
     gateway_.count().held.observe(gateway_.now() - held_since_);
-    clock_ahead_ms_.reset();  // what waited here is not late
+    forget_clock();
     if (!throttled_) connection_->set_reading(true);
 }
 
@@ -459,7 +480,7 @@ void Client::tick(std::uint32_t second) {
     if (std::exchange(throttled_, false)) {
         heard_ = second;
         if (partial_ != 0) partial_ = second;  // the rest of it was not read
-        clock_ahead_ms_.reset();
+        forget_clock();
         if (!is_held()) connection_->set_reading(true);
         if (state_ == State::closed) return;
     }

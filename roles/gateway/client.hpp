@@ -120,6 +120,10 @@ private:
     bool take_sealed(BytesView payload);
     /// False: it is older than messages may be.
     [[nodiscard]] bool is_fresh(std::uint64_t sent_ms);
+    void forget_clock();
+    void refuse_late(const wire::Header& request);
+    /// False: it has come at a time when too many do, and is refused.
+    bool greet();
     void on_control(const wire::MessageView& message);
     void send_control(Command command, BytesView body);
     void refuse_hello(Code code, std::string_view reason);
@@ -147,13 +151,17 @@ private:
     State state_ = State::hello;
     Held held_ = Held::no;
     std::uint8_t features_ = 0;
-    bool proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
+    bool greeted_ = false, proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
          behind_proxy_ = false, throttled_ = false;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};
     std::uint32_t rtt_us_ = 0;
-    std::optional<std::int64_t> clock_ahead_ms_;  // ours, of what its requests say: the least that was seen
+    /// How far our clock is ahead of what its requests say: the least of this minute, and of the last one.
+    std::optional<std::int64_t> ahead_ms_, ahead_before_ms_;
+    std::uint32_t ahead_since_ = 0;
+    std::uint8_t late_in_row_ = 0;
+    bool late_ = false;  // the message that is looked at just now
     std::uint32_t messages_this_second_ = 0, counted_second_ = 0;
     std::size_t bytes_this_second_ = 0;
     std::unique_ptr<std::map<Command, std::uint32_t>> commands_this_second_;  // those with a rate of their own

@@ -29,6 +29,7 @@ std::size_t Client::take_proxy_header(BytesView bytes) {
 
 /// What the game's protocol may travel in, told by its first bytes.
 std::size_t Client::unwrap(BytesView bytes, std::string_view protocol) {
+    if (!greet()) return bytes.size();  // a handshake of TLS costs more than a hello
     std::shared_ptr<transport::Layer> layer;
     auto* certificate = gateway_.tls_certificate();
     if (protocol == "TLS" && certificate != nullptr && !in_tls_ && !in_websocket_) {
@@ -46,6 +47,15 @@ std::size_t Client::unwrap(BytesView bytes, std::string_view protocol) {
     return layer->on_bytes(bytes);
 }
 
+bool Client::greet() {
+    if (std::exchange(greeted_, true)) return true;
+    const auto objection = gateway_.door().greet(address_);
+    if (objection.empty()) return true;
+    gateway_.count().rejected_full.add();
+    refuse_hello(Code::busy, objection);
+    return false;
+}
+
 void Client::on_hello(BytesView payload) {
     const auto hello = wire::parse_client_hello(payload);
     if (!hello) {
@@ -59,12 +69,7 @@ void Client::on_hello(BytesView payload) {
                                                 wire::protocol_version, hello->protocol_min, hello->protocol_max));
         return;
     }
-    const auto objection = gateway_.door().greet(address_);
-    if (!objection.empty()) {
-        gateway_.count().rejected_full.add();
-        refuse_hello(Code::busy, objection);
-        return;
-    }
+    if (!greet()) return;
     const bool may_encrypt = gateway_.settings().encrypted;
     if (!may_encrypt && !hello->handshake.empty()) {
         gateway_.count().rejected_hello.add();

@@ -62,12 +62,19 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
                                                    "of one connection; more are answered limited; 0: no limit"));
     const auto rates = gateway.tables(
         "command_rate", "commands that cost much, or that players must not flood with", [](const Settings& row) {
-            const auto command = row.integer("command", 0, {0, 65'535}, "command number", "as in docs/protocol.md");
+            const auto command =
+                row.integer("command", 0, {0, 65'535}, "command number", "of a module, as in docs/protocol.md");
             const auto most = row.integer("per_second", 1, {0, 10'000'000}, "requests",
                                           "of one connection; more are answered limited");
             return std::pair{static_cast<Command>(command), static_cast<std::uint32_t>(most)};
         });
-    command_rates.insert(rates.begin(), rates.end());
+    for (const auto& [command, most] : rates) {
+        if (command < first_module_command)
+            gateway.reject("command_rate", "needs a `command` of a module, " + std::to_string(first_module_command) +
+                                               " or above, in each row");
+        if (!command_rates.emplace(command, most).second)
+            gateway.reject("command_rate", "names command " + std::to_string(command) + " twice");
+    }
     bytes_per_second_max = static_cast<std::size_t>(
         gateway.integer("bytes_per_second_max", 256 * kib, {0, 1024 * kib * kib}, "bytes",
                         "of one connection; it is not read for the rest of the second then; 0: no limit"));

@@ -230,8 +230,8 @@ void Login::route(const char* method, const char* path, Answer handler) {
 /// A browser lets a page read the answer when it says so. Nothing is at stake but reading: there are no cookies.
 bool Login::admit_page(const http::HttpRequest& request, http::HttpResponse& response) const {
     const std::string origin{request.header("Origin")};
-    if (origin.empty()) return false;
     response.headers.emplace_back("Vary", "Origin");
+    if (origin.empty()) return false;
     if (!settings_.origins.contains(origin) && !settings_.origins.contains("*")) return false;
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
     return true;

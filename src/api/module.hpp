@@ -188,7 +188,7 @@ struct Login {
     std::string_view address;  ///< in digits
 };
 /// Of a module: the group of games (game.group) that plays a login, or empty for no opinion. Called on the center's loop
-/// at each fresh login: it looks at nothing but the login, and does not wait.
+/// once at each login and resume: it looks at nothing but the login, and does not wait.
 using RouteRule = std::string (*)(const Login& login);
 /// The group of games when nothing else is said.
 inline constexpr std::string_view main_group = "main";

@@ -153,7 +153,9 @@ Mark Stream::mark(const wire::Header* running, BytesView reply) const {
     if (over_) return mark;
     Buffer last;
     if (running != nullptr) {
-        write_frame(last, {wire::Kind::reply, false, running->command, running->request_id, next_}, reply);
+        wire::Header header{wire::Kind::reply, false, running->command, running->request_id, next_};
+        header.secret = running->secret;
+        write_frame(last, header, reply);
     }
     // The latest replies that fit; those before them are older and more likely to have arrived.
     std::vector<BytesView> replies;

@@ -9,6 +9,7 @@ namespace gs::wire {
 namespace {
 
 constexpr std::size_t checksum_bytes = 4;
+constexpr std::uint64_t sent_ms_max = 1ULL << 53U;
 // What is hardly shorter is not worth the work at the other end.
 constexpr std::size_t saved_bytes_min = 32;
 
@@ -85,13 +86,14 @@ Unsealed unseal(BytesView payload, bool from_client, std::uint64_t features, std
     auto rest = payload;
     const bool checked = (features & feature::checksum) != 0;
     if (checked != ((flags & flag::checksum) != 0)) {
-        return refuse(out, begin, SealFault::malformed,
-                      checked ? "a message has no checksum, and the hellos agreed on one"
-                              : "a message has a checksum, and the hellos did not agree on one");
+        return checked
+                   ? refuse(out, begin, SealFault::checksum, "a message has no checksum, and the hellos agreed on one")
+                   : refuse(out, begin, SealFault::malformed,
+                            "a message has a checksum, and the hellos did not agree on one");
     }
     if (checked) {
         if (rest.size() < before_numbers + checksum_bytes)
-            return refuse(out, begin, SealFault::malformed, "a message is shorter than its checksum");
+            return refuse(out, begin, SealFault::checksum, "a message is shorter than its checksum");
         const auto covered = rest.first(rest.size() - checksum_bytes);
         if (crc32c(covered) != read_checksum(rest.subspan(covered.size())))
             return refuse(out, begin, SealFault::checksum, "the checksum of a message is wrong");
@@ -112,7 +114,8 @@ Unsealed unseal(BytesView payload, bool from_client, std::uint64_t features, std
     Unsealed unsealed;
     if (timed) {
         std::uint64_t sent = 0;
-        if (!read_varint(rest, sent)) return refuse(out, begin, SealFault::malformed, "a time does not end");
+        if (!read_varint(rest, sent) || sent > sent_ms_max)
+            return refuse(out, begin, SealFault::malformed, "a time does not end, or is no time");
         unsealed.sent_ms = sent;
     }
     if (compressed) {

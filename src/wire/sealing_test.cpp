@@ -149,6 +149,8 @@ TEST_CASE("what the hellos did not agree on is refused", "[wire][sealing][MSG-05
     CHECK(fault(sealed(plain, {feature::compression, 1024, {}}), feature::time) == SealFault::malformed);
     CHECK(fault(sealed(plain, {feature::compression, 1024, {}}), 0) == SealFault::malformed);
     CHECK(fault(sealed(plain, {feature::checksum, 0, {}}), 0) == SealFault::malformed);
-    CHECK(fault(plain, feature::checksum) == SealFault::malformed);
+    CHECK(fault(plain, feature::checksum) == SealFault::checksum);
     CHECK(fault(plain, feature::time) == SealFault::malformed);
+    CHECK(fault(sealed(plain, {feature::time, 0, 1ULL << 53U}), feature::time) == SealFault::none);
+    CHECK(fault(sealed(plain, {feature::time, 0, 1ULL << 63U}), feature::time) == SealFault::malformed);
 }

@@ -217,8 +217,9 @@ Result<wire::Entered> TestClient::send_enter(const wire::Enter& enter) {
     return session_;
 }
 
-Result<wire::Entered> TestClient::resume(const TestClient& before, const std::function<void(wire::Enter&)>& change) {
-    const auto answered = hello();
+Result<wire::Entered> TestClient::resume(const TestClient& before, const std::function<void(wire::Enter&)>& change,
+                                         const wire::ClientHello& as) {
+    const auto answered = hello(as);
     if (!answered) return answered.error();
     number_ = before.number_;
     last_request_ = before.last_request_;

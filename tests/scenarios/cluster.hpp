@@ -155,7 +155,8 @@ public:
     [[nodiscard]] Result<wire::Entered> enter_with(const std::string& token);
     /// Goes on with the session of a client whose connection is over. `change` may spoil what is claimed.
     [[nodiscard]] Result<wire::Entered> resume(const TestClient& before,
-                                               const std::function<void(wire::Enter&)>& change = {});
+                                               const std::function<void(wire::Enter&)>& change = {},
+                                               const wire::ClientHello& as = {});
     /// The last number of the server's that came; each is one more than the one before, or the test fails.
     [[nodiscard]] std::uint64_t number() const { return number_; }
     void acknowledge(std::uint64_t number);

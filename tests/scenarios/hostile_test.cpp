@@ -2,6 +2,7 @@
 // is disturbed.
 #include <catch2/catch.hpp>
 
+#include "app/catalog.hpp"
 #include "modules/echo/messages.hpp"
 #include "tests/scenarios/cluster.hpp"
 #include "tests/scenarios/trial_module.hpp"
@@ -356,6 +357,43 @@ TEST_CASE("more requests in a second than allowed are answered limited", "[scena
     CHECK(rejected(cluster, "rate") == 30);
     cluster.advance(1s);
     check_served(anna);
+}
+
+TEST_CASE("a command may have a rate of its own", "[scenario][hostile][NET-14]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.set_rows("gateway.command_rate", 1);
+    cluster.set("gateway.command_rate[0].command", std::int64_t{command_of<echo::Echo>});
+    cluster.set("gateway.command_rate[0].per_second", std::int64_t{3});
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    cluster.advance(1s);
+    int served = 0;
+    for (int count = 0; count < 10; ++count) {
+        const auto answer = anna.request(echo::Echo{"flood"});
+        served += answer ? 1 : 0;
+        if (!answer) CHECK(answer.error().message() == "more than 3 requests of command 1000 in a second");
+        CHECK(anna.request(CountGold{}));
+    }
+    CHECK(served == 3);
+    CHECK(rejected(cluster, "rate") == 7);
+    cluster.advance(1s);
+    check_served(anna);
+}
+
+TEST_CASE("a rate is for a command of a module, and said once", "[scenario][hostile][NET-14]") {
+    const auto complaint = [](const std::vector<std::int64_t>& commands) {
+        SettingsTree tree;
+        set_setting_rows(tree, "gateway.command_rate", commands.size());
+        for (std::size_t row = 0; row < commands.size(); ++row)
+            set_setting(tree, fmt::format("gateway.command_rate[{}].command", row), commands[row]);
+        static_cast<void>(app::declare_all(tree, true, compiled_roles(), compiled_modules()));
+        const auto checked = tree.finish();
+        return checked ? std::string{} : checked.error().message();
+    };
+    CHECK(complaint({1000, 1200}).empty());
+    CHECK(complaint({5}).find("needs a `command` of a module, 1000 or above") != std::string::npos);
+    CHECK(complaint({1000, 1000}).find("names command 1000 twice") != std::string::npos);
 }
 
 TEST_CASE("messages may arrive in any pieces", "[scenario][hostile]") {

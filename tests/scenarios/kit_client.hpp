@@ -64,7 +64,8 @@ public:
     // --- somebody on the way flips the bits of one byte of what is sent or received; counted from the beginning
     std::optional<std::size_t> spoiled_sent, spoiled_received;
     Binary sent, received;
-    bool hold_sent = false;  // it is written and does not leave
+    runtime::Duration clock_behind{};  // its own clock
+    bool hold_sent = false;            // it is written and does not leave
     std::string token, why;
     std::vector<Command> pushes;
 
@@ -75,13 +76,14 @@ private:
         }
         std::optional<std::string> answer;
     };
-    static client::ProtocolOptions options(TestCluster& cluster, std::vector<PublicKey> roots, std::uint64_t features) {
+    client::ProtocolOptions options(TestCluster& cluster, std::vector<PublicKey> roots, std::uint64_t features) {
         client::ProtocolOptions options;
         options.roots = std::move(roots);
         options.zone = "default";
         options.features = features;
-        options.milliseconds = [&cluster] {
-            return static_cast<std::uint64_t>(cluster.client_loop().now().time_since_epoch() / 1ms);
+        options.milliseconds = [this, &cluster] {
+            return static_cast<std::uint64_t>((cluster.client_loop().now().time_since_epoch() + 1h - clock_behind) /
+                                              1ms);
         };
         options.unix_seconds = [&cluster] {
             return std::chrono::duration_cast<std::chrono::seconds>(cluster.time().wall_now().time_since_epoch())

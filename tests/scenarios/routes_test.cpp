@@ -121,7 +121,8 @@ TEST_CASE("a session is resumed where it is, whatever the version says", "[scena
     old.disconnect();
     world.advance(1s);
     TestClient back{world, "gate"};
-    CHECK(back.resume(old).value().state == wire::SessionState::resumed);
+    CHECK(back.resume(old, {}, version("2.0")).value().state == wire::SessionState::resumed);
+    world.advance(2s);
     CHECK(world.players_on("game-old") == 1);
 }
 
@@ -134,4 +135,68 @@ TEST_CASE("a drained game gives its players to its own group only", "[scenario][
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code() == Code::unavailable);
     arena.request(echo::Echo{"still here"}).value();
+
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (std::uint64_t who = 2; who <= 9; ++who) {
+        clients.push_back(std::make_unique<TestClient>(world, "gate"));
+        enter(*clients.back(), world, player(who), "2.0").value();
+    }
+    world.advance(2s);
+    const auto drained = world.players_on("game-1");
+    REQUIRE(drained > 0);
+    world.call_at("game-1", Role::game, session::Drain{true, false}).value();
+    REQUIRE(world.run_until([&] { return world.players_on("game-1") == 0; }));
+    world.advance(2s);
+    CHECK(world.players_on("game-2") == 8);  // the other groups have fewer
+    CHECK(world.players_on("game-old") == 0);
+    CHECK(world.players_on("game-arena") == 1);
+}
+
+TEST_CASE("who changes the group of games does not lose the place in a full cluster", "[scenario][queue][RTE-02]") {
+    World world;
+    world.set("center.online_max", std::int64_t{1});
+    world.start();
+    TestClient old{world, "gate"};
+    enter(old, world, player(1), "1.9").value();
+    TestClient waits{world, "gate"};
+    waits.hello(version("2.0")).value();
+    wire::Enter claim;
+    claim.token = world.token(player(2));
+    waits.send(claim);
+    world.advance(1s);
+    TestClient newer{world, "gate"};
+    CHECK(enter(newer, world, player(1), "2.0"));
+    CHECK_FALSE(waits.has_answer(0));
+}
+
+TEST_CASE("a group that has no games takes nobody from another one", "[scenario][RTE-02]") {
+    World world;
+    world.start();
+    TestClient old{world, "gate"};
+    enter(old, world, player(1), "1.9").value();
+    TestClient newer{world, "gate"};
+    const auto refused = enter(newer, world, player(1), "2.0 to nowhere");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Code::unavailable);
+    CHECK(old.request(echo::Echo{"still here"}).value().text == "still here");
+}
+
+TEST_CASE("a player whose last attach never came to the game changes the group as well", "[scenario][RTE-02]") {
+    World world;
+    world.start();
+    TestClient old{world, "gate"};
+    enter(old, world, player(1), "1.9").value();
+    old.disconnect();
+    world.advance(1s);
+    // The center has granted an epoch of which the game has not heard.
+    session::Attach lost;
+    lost.player = player(1);
+    lost.client_version = "1.9";
+    cluster::RoleBus gateway{world.node("gate").home_bus(), Role::gateway};
+    const auto granted = gateway.call(gateway.any(Role::center).value(), lost);
+    REQUIRE(world.run_until([&] { return granted.peek().has_value(); }));
+    gateway.publish(Role::center, session::Detached{player(1), granted.peek()->value().epoch});
+    world.advance(100ms);
+    TestClient newer{world, "gate"};
+    CHECK(enter(newer, world, player(1), "2.0"));
 }

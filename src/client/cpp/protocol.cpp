@@ -15,7 +15,7 @@ std::int64_t system_seconds() {
     return std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }
 
-std::uint64_t system_milliseconds() {
+std::uint64_t steady_milliseconds() {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
 }
@@ -92,7 +92,7 @@ void Protocol::seal_output() {
     if (output_.empty()) return;
     wire::Sealing sealing{features_, options_.compress_from, {}};
     if ((features_ & wire::feature::time) != 0)
-        sealing.sent_ms = options_.milliseconds ? options_.milliseconds() : system_milliseconds();
+        sealing.sent_ms = options_.milliseconds ? options_.milliseconds() : steady_milliseconds();
     for (auto frames = output_.view(); !frames.empty();) {
         const auto cut = wire::cut_frame(frames, frames.size());
         wire::seal(cut.payload, sealing, (cut.payload[0] & wire::flag::secret) != 0, framed_output_);
@@ -328,6 +328,7 @@ void Protocol::take_entered(const wire::MessageView& message, Time now) {
     }
     if (is_fresh) {
         session_.begin(*entered);
+        session_.mark_secrets(features_ != 0);
         in_session_ = true;
     } else if (const auto goes_on = session_.go_on(*entered); !goes_on) {
         return fail(goes_on.error().message());
@@ -462,7 +463,9 @@ void Protocol::end(const wire::Close& close) {
     if (!connected()) return;
     if (!in_session_ || !close.reconnect) return give_up(close);
     leave_connection(State::away);
+    features_ = 0;
     output_.clear();
+    framed_output_.clear();
     sealed_output_.clear();
     events_.on_away(close);
 }

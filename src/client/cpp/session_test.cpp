@@ -33,7 +33,8 @@ std::vector<std::uint64_t> ids(Talk& talk) {
 
 }  // namespace
 
-TEST_CASE("client session: a numbered message is processed once and a hole ends the connection", "[client][SES-07][MSG-07]") {
+TEST_CASE("client session: a numbered message is processed once and a hole ends the connection",
+          "[client][SES-07][MSG-07]") {
     Talk talk;
     talk.enter();
     const auto asked = talk.ask("x");
