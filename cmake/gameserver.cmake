@@ -72,6 +72,9 @@ function(gs_add_part kind name)
     target_include_directories(gs_${kind}_${name} PUBLIC ${folder}/..)
   endif()
   gs_use_pch(gs_${kind}_${name})
+  if(kind STREQUAL module AND CMAKE_BUILD_TYPE STREQUAL Debug)
+    target_compile_options(gs_${kind}_${name} PRIVATE -g)  # all that a debugger can show of a handler
+  endif()
 endfunction()
 
 function(gs_role name)

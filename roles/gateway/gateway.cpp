@@ -6,6 +6,9 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t certificate_check_seconds = 5;
+constexpr std::size_t slices_per_second = 16;
+constexpr auto slice_pause = std::chrono::milliseconds{50};
+constexpr std::size_t ticked_at_once_min = 512;
 constexpr int spare_files = 64;
 constexpr auto enter_deadline = std::chrono::seconds{10};
 // Longer than any client waits: a grant that comes late must be given back, else the center counts a ghost as online.
@@ -162,12 +165,22 @@ void Gateway::tick() {
         tls_.reload_changed();
         if (identity_) identity_->reload_changed(unix_seconds());
     }
-    std::vector<std::uint64_t> all;
-    all.reserve(clients_.size());
-    for (const auto& [id, client] : clients_) all.push_back(id);
-    for (const auto id : all) {
-        if (auto* client = find(id)) client->tick(second_);
+    timers_.cancel("tick more");
+    tick_clients(due_.size());  // those who are left of the last second
+    for (const auto& [id, client] : clients_) due_.push_back(id);
+    due_at_once_ = std::max(ticked_at_once_min, due_.size() / slices_per_second + 1);
+    tick_clients(due_at_once_);
+}
+
+/// Very many clients are looked at in slices, spread over the second: else all heartbeats would leave together, and whoever
+/// asks something then would wait for them.
+void Gateway::tick_clients(std::size_t count) {
+    for (; count > 0 && !due_.empty(); --count) {
+        auto* client = find(due_.back());
+        due_.pop_back();
+        if (client != nullptr) client->tick(second_);
     }
+    if (!due_.empty()) timers_.after("tick more", slice_pause, [this] { tick_clients(due_at_once_); });
 }
 
 Client* Gateway::find(std::uint64_t client_id) {

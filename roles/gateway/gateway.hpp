@@ -77,6 +77,7 @@ private:
     void on_instance(const cluster::Instance& instance, bool up);
     session::HeldPlayers held_players() const;
     void tick();
+    void tick_clients(std::size_t count);
     void report();
     /// Errors: there is no key, or it cannot be read.
     void load_key();
@@ -102,6 +103,8 @@ private:
     Door door_{settings_};
     WaitingRoom waiting_{*this};
     Bans bans_;
+    std::vector<std::uint64_t> due_;  // clients who have not been looked at in this second
+    std::size_t due_at_once_ = 0;
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;

@@ -216,7 +216,16 @@ Result<void> create_keys(const std::filesystem::path& directory) {
                      directory.string(), failed.message()};
     }
     for (const std::string name : {"token", "zone"}) {
-        const auto key = load_or_create_private_key(directory / (name + ".key"));
+        const auto secret = directory / (name + ".key");
+        const auto open = directory / (name + ".pub");
+        if (std::filesystem::exists(open, failed) && !std::filesystem::exists(secret, failed)) {
+            return Error{
+                Code::conflict,
+                "{} is there without {}: it belongs to keys that were made elsewhere, and is not replaced; give "
+                "another directory",
+                open.string(), secret.filename().string()};
+        }
+        const auto key = load_or_create_private_key(secret);
         if (!key) return key.error();
         auto saved = save_public_key(directory / (name + ".pub"), key->public_key());
         if (!saved) return saved;

@@ -214,6 +214,7 @@ private:
         }
         auto refusal = objection(*hello);
         if (refusal.empty()) refusal = links_.objection_of_namesake(*this, hello->node, hello->incarnation);
+        if (refusal.empty()) refusal = links_.objection_to_incarnation(hello->node, hello->incarnation);
         if (!refusal.empty()) {
             if (!certificate_) node_ = hello->node;
             refuse(refusal);
@@ -319,7 +320,9 @@ private:
     }
 
     /// On a plain link everybody may be everything.
-    [[nodiscard]] bool may_be(Role role) const { return !certificate_ || given_[static_cast<std::size_t>(role)]; }
+    [[nodiscard]] bool may_be(Role role) const {
+        return static_cast<std::size_t>(role) < role_count && (!certificate_ || given_[static_cast<std::size_t>(role)]);
+    }
     void accept(Certificate certificate) {
         for (std::size_t index = 0; index < role_count; ++index) {
             const auto name = to_string(static_cast<Role>(index));
@@ -330,6 +333,9 @@ private:
         certificate_ = std::move(certificate);
     }
     [[nodiscard]] std::string not_certified(Role role) const {
+        if (static_cast<std::size_t>(role) >= role_count)
+            return fmt::format("it has a role of the number {}, which is none here; run the same version",
+                               static_cast<unsigned>(role));
         return fmt::format("its certificate does not give node \"{}\" the role {}; certify it again with --roles",
                            node_, role);
     }
@@ -422,9 +428,10 @@ void Links::retry(const PeerAddress& peer, int failures) {
 
 void Links::adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled) {
     if (dialled == nullptr && links_.size() - by_node_.size() >= strangers_max) {
-        complain({}, connection->remote(), {Code::limited, "{} connections are no links yet", strangers_max});
-        connection->close();
-        return;
+        // The one that came first goes: a node needs its place for moments only.
+        const auto oldest = std::find_if(links_.begin(), links_.end(),
+                                         [](const auto& link) { return !link->is_open() && !link->dialled(); });
+        if (oldest != links_.end()) (*oldest)->fail({Code::limited, "{} connections are no links yet", strangers_max});
     }
     auto link = std::make_unique<Link>(*this, std::move(connection), dialled);
     auto* at = link.get();
@@ -458,6 +465,17 @@ std::string Links::objection_of_namesake(const Link& link, const std::string& no
             node, other, group_.node);
     }
     return {};
+}
+
+/// Messages find their way by it: nobody may have that of another node, or of this one.
+std::string Links::objection_to_incarnation(const std::string& node, Incarnation incarnation) const {
+    const auto known = by_node_.find(incarnation);
+    const bool is_another = known != by_node_.end() && known->second->node() != node;
+    if (incarnation != Incarnation{} && incarnation != group_.self && !is_another) return {};
+    return fmt::format("its incarnation {} is {}", incarnation,
+                       is_another                   ? fmt::format("that of node \"{}\"", known->second->node())
+                       : incarnation == group_.self ? fmt::format("that of node \"{}\"", group_.node)
+                                                    : std::string{"none"});
 }
 
 /// What is tried again every second or two is said once in a while.

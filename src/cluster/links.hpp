@@ -54,6 +54,7 @@ private:
     void retry(const PeerAddress& peer, int failures);
     void adopt(std::shared_ptr<transport::Connection> connection, const PeerAddress* dialled);
     void opened(Link& link);
+    [[nodiscard]] std::string objection_to_incarnation(const std::string& node, Incarnation incarnation) const;
     [[nodiscard]] std::string objection_of_namesake(const Link& link, const std::string& node,
                                                     Incarnation incarnation) const;
     void complain(const std::string& node, const std::string& remote, const Error& why);

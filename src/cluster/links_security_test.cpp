@@ -606,9 +606,27 @@ TEST_CASE("connections that are no links yet have a bound", "[cluster][noise][CL
         strangers.push_back(std::make_unique<Stranger>(world, addresses.at("b"), BytesView{}));
     CHECK(open() == 256);
     CHECK(complaints(b) == 1);
-    REQUIRE(world.until([&] { return open() == 0; }, 8s));
+    // They keep no node out, and go.
     auto& a = world.start("a", 1);
-    CHECK(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    CHECK(world.until([&] { return a.sees("b") && b.sees("a"); }, 2s));
+    CHECK(open() > 200);
+    CHECK(world.until([&] { return open() == 0; }, 8s));
+    CHECK(a.sees("b"));
+}
+
+TEST_CASE("no node takes the incarnation of another one", "[cluster][noise][CLU-10]") {
+    World world{GENERATE(false, true)};
+    auto& a = world.start("a", 1);
+    auto& b = world.start("b", 2);
+    REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
+    const Incarnation taken{GENERATE(std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2})};
+    auto& c = world.start("c", static_cast<std::uint64_t>(taken));
+    world.time.advance(5s);
+    CHECK_FALSE(a.sees("c"));
+    CHECK_FALSE(c.sees("a"));
+    CHECK(complaints(a) >= 1);
+    CHECK(a.sees("b"));
+    CHECK(a.links.connected() == 1);
 }
 
 TEST_CASE("a renewed certificate is shown by the next handshake and one that ends keeps standing links",

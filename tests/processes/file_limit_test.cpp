@@ -48,7 +48,8 @@ TEST_CASE("out of files the gateway pauses accepting, says so, and goes on when 
 
     const auto before = server.line_count();
     strangers.clear();
-    server.wait_line("accepting connections on", before);
+    strangers.emplace_back(io).connect({asio::ip::address_v4::loopback(), gateway});
+    server.wait_line("again", before);
     const auto report = directory.file("report.json");
     const auto played = run(bots(fmt::format("http://127.0.0.1:{}", login), report,
                                  {"--count", "20", "--seconds", "1", "--scenario", "echo"}));

@@ -359,6 +359,21 @@ TEST_CASE("more requests in a second than allowed are answered limited", "[scena
     check_served(anna);
 }
 
+TEST_CASE("very many clients are looked at in slices, and none is forgotten", "[scenario][hostile][NET-08][NET-12]") {
+    TestCluster cluster;
+    cluster.set("gateway.unauthenticated_per_address_max", std::int64_t{5000});
+    cluster.start();
+    std::vector<std::unique_ptr<TestClient>> silent;
+    for (int count = 0; count < 1200; ++count) silent.push_back(std::make_unique<TestClient>(cluster));
+    const auto closed = [&] {
+        return std::count_if(silent.begin(), silent.end(), [](const auto& client) { return !client->is_open(); });
+    };
+    REQUIRE(cluster.run_until([&] { return closed() > 0; }));
+    cluster.advance(10ms);
+    CHECK(closed() <= 512);
+    REQUIRE(cluster.run_until([&] { return closed() == 1200; }, 2s));
+}
+
 TEST_CASE("a command may have a rate of its own", "[scenario][hostile][NET-14]") {
     TestCluster cluster;
     cluster.add_module(trial_module);

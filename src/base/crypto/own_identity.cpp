@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t day = 86'400;
 constexpr auto made_for = 30 * day;  // in development mode
+constexpr auto made_anew_before = 7 * day;
 constexpr auto warn_before = 14 * day;
 
 }  // namespace
@@ -63,7 +64,7 @@ SignedCertificate OwnIdentity::make_certificate(const SigningKey& root, const Ex
     return sign_certificate(root, certificate);
 }
 
-/// Makes what is missing, or will not do for another day.
+/// Makes what is missing, or will not do for another week.
 Result<void> OwnIdentity::prepare(std::int64_t now) const {
     const auto root = load_private_key(files_.zone_key);
     if (!root) return root.error();
@@ -71,7 +72,8 @@ Result<void> OwnIdentity::prepare(std::int64_t now) const {
     if (!key) return key.error();
     const auto shown = load_certificate(files_.certificate);
     const Trust trust{{root->public_key()}, owner_.zone};
-    const bool good = shown && verify_certificate(*shown, trust, owner_.kind, now + day) && check(*shown, *key, now);
+    const bool good =
+        shown && verify_certificate(*shown, trust, owner_.kind, now + made_anew_before) && check(*shown, *key, now);
     if (good) return {};
     return save_certificate(files_.certificate, make_certificate(*root, *key, now));
 }
@@ -81,8 +83,7 @@ Result<void> OwnIdentity::load(std::int64_t now) {
         const auto prepared = prepare(now);
         if (!prepared) return cannot_encrypt(prepared.error());
     }
-    std::error_code ignored;
-    read_ = std::filesystem::last_write_time(files_.certificate, ignored);
+    const auto read = stamp();
     const auto key = load_exchange_key(files_.key);
     if (!key) return cannot_encrypt(key.error());
     auto shown = load_certificate(files_.certificate);
@@ -97,16 +98,24 @@ Result<void> OwnIdentity::load(std::int64_t now) {
     }
     identity_ = Identity{*key, std::move(*shown)};
     expires_.set(certificate->not_after);
+    read_ = read;
+    complaint_.clear();
     return {};
 }
 
+OwnIdentity::Stamp OwnIdentity::stamp() const {
+    std::error_code ignored;
+    return {std::filesystem::last_write_time(files_.certificate, ignored),
+            std::filesystem::last_write_time(files_.key, ignored)};
+}
+
 bool OwnIdentity::reload_changed(std::int64_t now) {
-    std::error_code failed;
-    const auto written = std::filesystem::last_write_time(files_.certificate, failed);
-    if (failed || written == read_) return false;
+    const bool ends_soon = !files_.zone_key.empty() && expires_.value() - now < made_anew_before;
+    if (stamp() == read_ && !ends_soon) return false;
     const auto loaded = load(now);
     if (!loaded) {
-        log::error("the certificate stays as it was: {}", loaded.error().message());
+        if (std::exchange(complaint_, loaded.error().message()) != loaded.error().message())
+            log::error("the certificate stays as it was: {}", loaded.error().message());
         return false;
     }
     log::info("the certificate {} was read again", files_.certificate.string());

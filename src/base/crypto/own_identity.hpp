@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/crypto/certificate.hpp"
@@ -38,7 +39,9 @@ public:
 
     /// `now` in seconds since 1970. Errors: invalid: a file is missing, or the certificate is not good now.
     [[nodiscard]] Result<void> load(std::int64_t now);
-    /// True: there is a new one. What has changed and cannot be used is logged, and the old one stays.
+    /// True: there is a new one. The old one stays while the files cannot be used, which is logged once; they are tried
+    /// again with each call, since key and certificate may come one after the other. In development mode a certificate that
+    /// ends soon is made anew.
     bool reload_changed(std::int64_t now);
     /// Once it is loaded.
     [[nodiscard]] const Identity& get() const { return *identity_; }
@@ -55,7 +58,11 @@ private:
     IdentityFiles files_;
     IdentityOwner owner_;
     Gauge& expires_;
-    std::filesystem::file_time_type read_{};
+    using Stamp = std::pair<std::filesystem::file_time_type, std::filesystem::file_time_type>;
+    [[nodiscard]] Stamp stamp() const;
+
+    Stamp read_;
+    std::string complaint_;  // the last one
     std::optional<Identity> identity_;
 };
 

@@ -123,6 +123,32 @@ TEST_CASE("a renewed certificate is taken and one that will not do leaves the ol
     CHECK_FALSE(own.reload_changed(now));
     CHECK(own.get().certificate.certificate == second);
     CHECK(files.expires.value() == now + 60 * day);
+
+    // Of a new pair the certificate comes first.
+    files.write([](Certificate& it) { it.not_after = now + 90 * day; });
+    const auto right = files.files.key.string() + ".right";
+    fs::rename(files.files.key, right);
+    load_or_create_exchange_key(files.files.key).value();
+    CHECK_FALSE(own.reload_changed(now));
+    CHECK(own.get().certificate.certificate == second);
+    fs::rename(right, files.files.key);
+    CHECK(own.reload_changed(now));
+    CHECK(files.expires.value() == now + 90 * day);
+}
+
+TEST_CASE("in development mode a certificate that ends soon is made anew while the node runs",
+          "[base][crypto][MSG-06]") {
+    crypto_init().value();
+    const Folder folder;
+    Gauge expires;
+    IdentityFiles files{folder.path / "node.key", folder.path / "node.cert", folder.path / "zone.key"};
+    save_private_key(files.zone_key, Files::root_key(1)).value();
+    OwnIdentity own{files, {CertificateKind::node, "game-1", {"game"}, "default", {}}, expires};
+    own.load(now).value();
+    CHECK_FALSE(own.reload_changed(now + 20 * day));
+    CHECK(own.reload_changed(now + 24 * day));
+    CHECK(expires.value() == now + 54 * day);
+    CHECK_FALSE(own.reload_changed(now + 24 * day));
 }
 
 TEST_CASE("in development mode a node makes its key and certificate and keeps them while they are good",

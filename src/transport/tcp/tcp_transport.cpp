@@ -56,11 +56,12 @@ public:
         const auto end = parse_socket_address({address.host == "localhost" ? "127.0.0.1" : address.host, address.port});
         if (!end) return Error{Code::invalid, "\"{}\" is not an IP address of this machine", address.host};
         socket_ = open_socket(*end);
+        if (socket_ < 0) return refused(address, errno);
         const int on = 1;
         const int unsent = options_.unsent_bytes_max;
         // Accepted sockets inherit it.
         if (unsent > 0) ::setsockopt(socket_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
-        const bool listens = socket_ >= 0 && ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        const bool listens = ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
                              ::bind(socket_, end->get(), end->size) == 0 && ::listen(socket_, options_.backlog) == 0;
         if (!listens) return refused(address, errno);
         address_ = local_address(socket_).text();

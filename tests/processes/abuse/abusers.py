@@ -88,7 +88,7 @@ class Peer:
         while True:
             payload = await self.frame()
             command = int.from_bytes(payload[1:3], "little")
-            if command == speech.ENTER and payload[0] == speech.REPLY:
+            if command == speech.ENTER and payload[0] & ~speech.SECRET == speech.REPLY:
                 return speech.unpack(payload, 4)[0]
             if command in (speech.ENTER, speech.CLOSE):
                 raise ConnectionRefusedError(repr(payload))

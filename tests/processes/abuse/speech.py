@@ -8,7 +8,7 @@ import struct
 
 ENTER, CLOSE, LEAVE = 1, 4, 6
 ECHO, JOIN, SAY = 1000, 1200, 1202
-REPLY, CONTROL = 1, 3
+REPLY, CONTROL, SECRET = 1, 3, 0x20
 
 
 def frame(payload: bytes) -> bytes:
