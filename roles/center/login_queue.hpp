@@ -1,7 +1,8 @@
 #pragma once
 // Logins that wait until others have left, or until the processors have less to do. Each center lets in its share of
-// `center.online_max`, first come, first served, and above `center.cpu_max` nobody; who resumes a session or takes over a connection does not wait, even if that makes a few too many: after the
-// loss of a game server its players come back beside those who got their places.
+// `center.online_max`, first come, first served, and above `center.cpu_max` nobody; who resumes a session or takes over
+// a connection does not wait, even if that makes a few too many: after the loss of a game server its players come back
+// beside those who got their places.
 // Owner: the center. Loop: its own. Bounds: center.queue_max; more are refused busy.
 #include <deque>
 #include <limits>

@@ -1,6 +1,6 @@
 #pragma once
-// Bans that came while clients are connected: they end those connections, and are remembered for as long as a center may
-// have let somebody in before it heard of them. Owner: the gateway. Loop: its own.
+// Bans that came while clients are connected: they end those connections, and are remembered for as long as a center
+// may have let somebody in before it heard of them. Owner: the gateway. Loop: its own.
 #include <map>
 #include <span>
 #include <string>

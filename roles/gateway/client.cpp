@@ -6,14 +6,6 @@
 
 namespace gs::gateway {
 
-namespace {
-constexpr std::uint32_t entering_seconds_max = 12;
-constexpr auto held_max = std::chrono::seconds{10};
-
-/// 0 fills a place in the session, and is nothing else.
-bool is_for_modules(Command command) { return command == 0 || command >= first_module_command; }
-}  // namespace
-
 Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection)
     : gateway_{gateway},
       connection_{std::move(connection)},
@@ -166,55 +158,6 @@ bool Client::take_sealed(BytesView payload) {
     return state_ != State::closed;
 }
 
-/// The request that took the least time lately says how the clocks differ; lately, since a clock may stand still while
-/// its machine sleeps.
-bool Client::is_fresh(std::uint64_t sent_ms) {
-    constexpr std::uint32_t minute = 60;
-    const auto ahead = static_cast<std::int64_t>(gateway_.monotonic_us() / 1000) - static_cast<std::int64_t>(sent_ms);
-    if (gateway_.second() - ahead_since_ >= minute) {
-        ahead_before_ms_ = std::exchange(ahead_ms_, {});
-        ahead_since_ = gateway_.second();
-    }
-    if (!ahead_ms_ || ahead < *ahead_ms_) ahead_ms_ = ahead;
-    const auto least = std::min(*ahead_ms_, ahead_before_ms_.value_or(*ahead_ms_));
-    return ahead - least <= gateway_.settings().message_age_max.count();
-}
-
-/// What waited here is not late.
-void Client::forget_clock() {
-    ahead_ms_.reset();
-    ahead_before_ms_.reset();
-}
-
-void Client::refuse_late(const wire::Header& request) {
-    constexpr std::uint8_t late_in_row_max = 5;
-    const auto most = gateway_.settings().message_age_max.count();
-    gateway_.count().rejected_stale.add();
-    relay();
-    relay_refused(request, {Code::deadline, "the request came more than {} ms late", most});
-    // Its clock may have stood still: a new connection learns anew how it goes.
-    if (++late_in_row_ >= late_in_row_max)
-        close(Code::deadline, fmt::format("one request after the other came more than {} ms late", most), true);
-}
-
-/// Whoever sends more waits until the next second, as the network makes it wait.
-void Client::throttle(std::size_t bytes) {
-    const auto most = gateway_.settings().bytes_per_second_max;
-    if (most == 0) return;
-    begin_second();
-    bytes_this_second_ += bytes;
-    if (bytes_this_second_ <= most || std::exchange(throttled_, true)) return;
-    gateway_.count().throttled.add();
-    connection_->set_reading(false);
-}
-
-void Client::begin_second() {
-    if (std::exchange(counted_second_, gateway_.second()) == gateway_.second()) return;
-    messages_this_second_ = 0;
-    bytes_this_second_ = 0;
-    if (commands_this_second_ != nullptr) commands_this_second_->clear();
-}
-
 void Client::on_token(const wire::MessageView& message) {
     if (state_ == State::entering) {
         close(Code::invalid, "wait for the answer to enter before the next request", false);
@@ -304,39 +247,6 @@ void Client::go_on(const session::Entrance& entrance) {
     send_frames(entrance.frames);
     send_frames(std::exchange(early_, Buffer{}));
     release();
-}
-
-Error Client::refusal(Command command) const {
-    if (is_for_modules(command)) {
-        const auto& limits = gateway_.settings();
-        const auto rate = limits.command_rates.find(command);
-        const bool of_command = rate != limits.command_rates.end() && commands_this_second_ != nullptr &&
-                                (*commands_this_second_)[command] > rate->second;
-        if (of_command)
-            return {Code::limited, "more than {} requests of command {} in a second", rate->second, command};
-        return {Code::limited, "more than {} requests in a second", limits.messages_per_second_max};
-    }
-    gateway_.count().rejected_command.add();
-    return {Code::unknown_command, "command {} is not for clients; modules' commands start at {}", command,
-            first_module_command};
-}
-
-bool Client::over_rate(Command command) {
-    const auto most = gateway_.settings().messages_per_second_max;
-    begin_second();
-    if ((most == 0 || ++messages_this_second_ <= most) && !over_rate_of(command)) return false;
-    gateway_.count().rejected_rate.add();
-    return true;
-}
-
-/// Most commands have no rate of their own.
-bool Client::over_rate_of(Command command) {
-    const auto& rates = gateway_.settings().command_rates;
-    if (rates.empty()) return false;
-    const auto rate = rates.find(command);
-    if (rate == rates.end()) return false;
-    if (commands_this_second_ == nullptr) commands_this_second_ = std::make_unique<std::map<Command, std::uint32_t>>();
-    return ++(*commands_this_second_)[command] > rate->second;
 }
 
 void Client::relay() {
@@ -436,15 +346,6 @@ void Client::reply_error(const wire::Header& request, const Error& error) {
     write(frame);
 }
 
-void Client::check_queue() {
-    if (overflown_ || connection_->queued_bytes() <= gateway_.settings().queue_bytes_max) return;
-    if (planted(PlantedBug::unbounded_queue)) return;
-    overflown_ = true;  // nothing is added to it any more
-    gateway_.count().slow_readers.add();
-    // Nothing more fits: a goodbye would wait behind what the client does not read.
-    gateway_.end_later(*this, "it does not read what it is sent");
-}
-
 void Client::close(Code code, std::string_view reason, bool reconnect) {
     if (state_ == State::closed) return;
     if (state_ == State::hello) {  // nothing but an answer to its hello would be understood
@@ -473,64 +374,6 @@ void Client::on_closed(const Error& why) {
     }
     state_ = State::closed;
     gateway_.ended(*this, why.message());
-}
-
-void Client::tick(std::uint32_t second) {
-    const auto& limits = gateway_.settings();
-    if (std::exchange(throttled_, false)) {
-        heard_ = second;
-        if (partial_ != 0) partial_ = second;  // the rest of it was not read
-        forget_clock();
-        if (!is_held()) connection_->set_reading(true);
-        if (state_ == State::closed) return;
-    }
-    const auto waited = second - since_;
-    if (state_ == State::hello && waited > static_cast<std::uint32_t>(limits.hello_timeout.count())) {
-        gateway_.count().rejected_timeout.add();
-        refuse_hello(Code::deadline, fmt::format("no hello within {} s", limits.hello_timeout.count()));
-        return;
-    }
-    if (state_ == State::token && waited > static_cast<std::uint32_t>(limits.token_timeout.count())) {
-        gateway_.count().rejected_timeout.add();
-        close(Code::deadline, fmt::format("no token within {} s", limits.token_timeout.count()), true);
-        return;
-    }
-    if (state_ == State::entering && waited > entering_seconds_max) {
-        gateway_.count().rejected_timeout.add();
-        close(Code::deadline, "the server could not let the player in in time; try again in a moment", true);
-        return;
-    }
-    if (is_held() && partial_ != 0) partial_ = second;  // the rest of it is not read
-    if (partial_ == 0 && !is_held() && secure_ != nullptr && secure_->holds_half_a_record()) partial_ = second;
-    if (partial_ != 0 && !is_held() && second - partial_ > static_cast<std::uint32_t>(limits.frame_timeout.count())) {
-        gateway_.count().rejected_timeout.add();
-        close(Code::deadline,
-              fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);
-        return;
-    }
-    const auto queued = connection_->queued_bytes();
-    slow_ = queued > limits.queue_bytes_soft && !planted(PlantedBug::unbounded_queue) ? slow_ + 1 : 0;
-    if (slow_ > static_cast<std::uint32_t>(limits.slow_timeout.count())) {
-        gateway_.count().slow_readers.add();
-        gateway_.end_later(*this, "it reads too slowly");
-        return;
-    }
-    if (state_ != State::playing && ticket_ == 0) return;
-    if (is_held()) {
-        heard_ = second;  // nobody listens
-        if (gateway_.now() - held_since_ > held_max)
-            close(Code::unavailable, "moving to another game server took too long; connect again", true);
-        return;
-    }
-    const auto silent = second - heard_;
-    const auto heartbeat = static_cast<std::uint32_t>(limits.heartbeat.count());
-    if (silent > 2 * heartbeat) {
-        gateway_.count().silent.add();
-        close(Code::deadline, fmt::format("nothing was heard from the client for {} s", silent), true);
-    } else if (silent >= heartbeat && second - pinged_ >= heartbeat) {
-        pinged_ = second;
-        send_control(command_of<wire::Ping>, msgpack::encode(wire::Ping{gateway_.monotonic_us(), rtt_us_}));
-    }
 }
 
 }  // namespace gs::gateway

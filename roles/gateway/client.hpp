@@ -103,6 +103,10 @@ private:
     void on_hello(BytesView payload);
     bool encrypt(BytesView hello, wire::ServerHello answer);
     void on_token(const wire::MessageView& message);
+    /// 0 fills a place in the session, and is nothing else.
+    [[nodiscard]] static bool is_for_modules(Command command) {
+        return command == 0 || command >= first_module_command;
+    }
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
     /// One more than a client may send in a second.

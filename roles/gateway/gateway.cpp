@@ -172,8 +172,8 @@ void Gateway::tick() {
     tick_clients(due_at_once_);
 }
 
-/// Very many clients are looked at in slices, spread over the second: else all heartbeats would leave together, and whoever
-/// asks something then would wait for them.
+/// Very many clients are looked at in slices, spread over the second: else all heartbeats would leave together, and
+/// whoever asks something then would wait for them.
 void Gateway::tick_clients(std::size_t count) {
     for (; count > 0 && !due_.empty(); --count) {
         auto* client = find(due_.back());

@@ -17,7 +17,7 @@ constexpr std::size_t body_bytes_max = frame_bytes_max - 64;  // less what stand
 constexpr std::size_t hello_bytes_max = 4096;
 constexpr auto backoff_first = std::chrono::milliseconds{50};
 constexpr auto backoff_most = std::chrono::seconds{2};
-constexpr std::size_t strangers_max = 256;                 // connections that are no link yet; more are closed
+constexpr std::size_t strangers_max = 256;                 // connections that are no link yet; the oldest goes
 constexpr auto complain_again = std::chrono::seconds{30};  // of the same node, in the same words
 
 // Frame payloads start with one of these; envelopes are the rest of a frame.
