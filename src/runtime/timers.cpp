@@ -1,18 +1,28 @@
 #include "runtime/timers.hpp"
 
+#include "base/error.hpp"
+#include "base/log.hpp"
+
 namespace gs::runtime {
 
 TimerId Timers::after(std::string key, Duration delay, Job job) {
     const auto place = by_key_.emplace(std::move(key), TimerId::none);
     place->second = loop_.after(delay, [this, place, job = std::make_unique<Job>(std::move(job))]() mutable {
         const auto kept = std::move(job);
-        by_key_.erase(place);
-        (*kept)();
+        const auto timer = by_key_.extract(place);
+        try {
+            (*kept)();
+        } catch (const std::exception& error) {
+            log::error("the timer \"{}\" failed: {}", timer.key(), error.what());
+        }
     });
     return place->second;
 }
 
 void Timers::every(std::string key, Duration period, std::function<void()> job) {
+    if (period <= Duration::zero())
+        throw Error{Code::internal, "the timer \"{}\" is to run every {} ns; it would never let go", key,
+                    period.count()};
     arm(std::move(key), period, std::make_shared<std::function<void()>>(std::move(job)));
 }
 

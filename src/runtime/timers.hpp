@@ -1,6 +1,6 @@
 #pragma once
 // Timers of one owner, grouped by key: one key can own many, and cancel(key) cancels them all. Destroying the group
-// cancels everything, so no timer outlives what it points at. Loop: the owner's.
+// cancels everything, so no timer outlives what it points at. Loop: the owner's. Errors: what a job throws is logged.
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,7 +19,8 @@ public:
     ~Timers() { cancel_all(); }
 
     TimerId after(std::string key, Duration delay, Job job);
-    /// Runs `job` every `period`, the first time one period from now, until its key is cancelled.
+    /// Runs `job` every `period`, the first time one period from now, until its key is cancelled. Errors: internal: the
+    /// period is nothing, as seconds{1} / 20 is.
     void every(std::string key, Duration period, std::function<void()> job);
     void cancel(const std::string& key);
     void cancel_all();

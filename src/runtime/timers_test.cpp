@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/error.hpp"
 #include "runtime/timers.hpp"
 #include "runtime/virtual_loop.hpp"
 
@@ -17,6 +18,30 @@ Task<> sleep_and_tell(Loop* loop, Duration delay, std::string* ran, char name) {
 }
 
 }  // namespace
+
+TEST_CASE("a timer that fails is not the end of it, nor of others", "[runtime][GAM-10]") {
+    VirtualTime time;
+    VirtualLoop loop{time, "test"};
+    Timers timers{loop};
+    int failed = 0;
+    int ran = 0;
+    timers.every("bad", 10ms, [&] {
+        ++failed;
+        throw gs::Error{gs::Code::internal, "the timer of a test"};
+    });
+    timers.every("good", 10ms, [&] { ++ran; });
+    time.advance(35ms);
+    CHECK(failed == 3);
+    CHECK(ran == 3);
+}
+
+TEST_CASE("a timer that would run all the time is refused", "[runtime][GAM-10]") {
+    VirtualTime time;
+    VirtualLoop loop{time, "test"};
+    Timers timers{loop};
+    CHECK_THROWS_AS(timers.every("frame", 1s / 20, [] {}), gs::Error);
+    CHECK(timers.count("frame") == 0);
+}
 
 TEST_CASE("one key owns many timers and cancelling it cancels them all", "[runtime][GAM-10]") {
     VirtualTime time;
