@@ -29,7 +29,7 @@ public:
               context.config("motto_bytes_max", 200, {0, 4096}, "bytes", "the longest motto"))} {
         context.component<Shown>();
         context.component<Hidden>();
-        context.on(&Profile::view, this);
+        context.serve(&Profile::view, this);
         context.on(&Profile::view_own, this);
         context.on(&Profile::set_nickname, this);
         context.on(&Profile::set_motto, this);
@@ -38,7 +38,7 @@ public:
     }
 
 private:
-    gs::Task<PublicProfile> view(Player& /*asker*/, ViewProfile request) {
+    gs::Task<PublicProfile> view(gs::PlayerId /*asker*/, ViewProfile request) {
         auto shown = co_await context_.look_up<Shown>(request.player);
         PublicProfile profile;
         profile.player = request.player;

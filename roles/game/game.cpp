@@ -28,6 +28,8 @@ Game::Game(RoleContext& context)
       settings_{context.settings.section("game")},
       persistence_{context.bus, context.metrics},
       channels_{context.bus, players_},
+      scenes_{context.bus, players_, context.metrics, [this] { flush_outgoing(); }},
+      services_{context.bus, context.settings.section("game")},
       partners_{context.bus,
                 players_,
                 persistence_,
@@ -49,8 +51,10 @@ Game::Game(RoleContext& context)
         contexts_.push_back(std::make_unique<ModuleContext>(*this, loading_module_));
         modules_.push_back(module->make(*contexts_.back()));
     }
+    route_services();
     bus_.on_refused([this](const cluster::Envelope& envelope) { on_refused(envelope); });
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
+    bus_.on<session::Serve>([this](RoleAddress from, session::Serve request) { return serve(from, request); });
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on<session::LeaveGame>([this](const cluster::Envelope& envelope, const session::LeaveGame& note) {
         if (envelope.from.role == Role::game) return on_leave_passed_on(note);
@@ -94,6 +98,18 @@ void Game::add_command(std::unique_ptr<CommandHandler> handler) {
         metrics_.histogram("gameserver_request_seconds", "from a client request's arrival at its handler to its reply",
                            {{"command", std::string{handler->name}}});
     commands_[number] = std::make_unique<BoundCommand>(BoundCommand{std::move(handler), &seconds, loading_module_});
+}
+
+void Game::route_services() {
+    std::map<std::string, std::size_t> served;
+    for (const auto& context : contexts_) served[context->name()] = 0;
+    for (const auto& command : commands_) {
+        if (command == nullptr || !command->handler->is_service) continue;
+        ++served[command->module];
+        auto group = services_.group_of(command->module);
+        if (group != settings_.group) command->group = std::move(group);
+    }
+    services_.check(served);
 }
 
 /// Two modules may send the same push, but not two pushes under one number: a client could not tell them apart.

@@ -12,6 +12,8 @@
 #include "roles/game/hand_over.hpp"
 #include "roles/game/partners.hpp"
 #include "roles/game/players.hpp"
+#include "roles/game/scenes.hpp"
+#include "roles/game/services.hpp"
 
 namespace gs::game {
 
@@ -40,6 +42,8 @@ private:
         std::unique_ptr<CommandHandler> handler;
         Histogram* seconds;
         std::string module;
+        std::string group{};  ///< which one answers it; empty: this game
+        [[nodiscard]] bool waits() const { return handler->is_coroutine || !group.empty(); }
     };
     struct BoundPush {
         PushType push;
@@ -68,6 +72,8 @@ private:
     void on_request(Player& player, const wire::MessageView& message);
     void begin_message(Player& player, std::uint64_t session, const wire::MessageView& message);
     void run_plain(Player& player, const Running& running, BytesView body);
+    /// The handler of a message that waits for something.
+    Task<> begin_handler(Player& player, const BoundCommand& command, BytesView body, Buffer& reply);
     Task<> run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply);
     void end_message(Player& player, const Running& running, Buffer& reply);
     Task<> commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply);
@@ -78,7 +84,9 @@ private:
     runtime::Duration finish_turn(Player& player, const Running& running);
     /// Ends the turn of a request that no handler sees.
     void skip_message(Player& player, const Running& running);
-    void warn_if_slow(const Player& player, const Running& running, runtime::Duration took);
+    void warn_if_slow(PlayerId player, const BoundCommand& command, runtime::Duration took);
+    /// For a player of another game.
+    Task<session::Served> serve(RoleAddress from, session::Serve request);
     void send_reply(Player& player, const Running& running, bool error, BytesView body);
     void send_error(Player& player, const Running& running, const Error& error);
     /// What the player's stream has just numbered: to the client, if it is there; else it waits in the stream.
@@ -117,6 +125,7 @@ private:
     void drop_fenced(Player& player) override;
     void drop(Player& player) override;
     void report() override;
+    void route_services();
     void announce(bool is_ready, std::string why);
     void report_soon() override { report_due_ = true; }
     void save_due();
@@ -134,6 +143,7 @@ private:
     void push_to(PlayerId player, BytesView message) override { hand_over_.push_to(player, message); }
     void push_to_all(BytesView message) override;
     ChannelService& channels() override { return channels_; }
+    SceneService& scenes() override { return scenes_; }
     Task<storage::Record> read_record(std::string space, std::string key) override;
     Task<std::optional<std::string>> read_component(PlayerId player, std::string name) override;
     Player* find(PlayerId player) override;
@@ -149,6 +159,8 @@ private:
     entity::Persistence persistence_;
     Players players_;
     ChannelClient channels_;
+    Scenes scenes_;
+    Services services_;
     Partners partners_;
     HandOver hand_over_;
     std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number

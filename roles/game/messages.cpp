@@ -119,9 +119,9 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
     auto& handler = *running.command->handler;
     Buffer reply;
     try {
-        if (handler.is_coroutine) {
+        if (running.command->waits()) {
             auto kept = std::make_unique<Buffer>();
-            auto task = handler.start(player, body, *kept);
+            auto task = begin_handler(player, *running.command, body, *kept);
             tasks_.spawn(run_coroutine(player, running, std::move(task), std::move(kept)), handler.name.data());
             return;
         }
@@ -142,12 +142,33 @@ void Game::run_plain(Player& player, const Running& running, BytesView body) {
     reply_ = std::move(reply);
 }
 
-void Game::warn_if_slow(const Player& player, const Running& running, runtime::Duration took) {
+Task<> Game::begin_handler(Player& player, const BoundCommand& command, BytesView body, Buffer& reply) {
+    if (command.group.empty()) return command.handler->start(player, body, reply);
+    return services_.ask(command.group, player.id(), command.handler->command, {body.begin(), body.end()}, reply);
+}
+
+Task<session::Served> Game::serve(RoleAddress from, session::Serve request) {
+    const auto* command = request.command < commands_.size() ? commands_[request.command].get() : nullptr;
+    if (!ready_ || command == nullptr || !command->handler->is_service) {
+        throw Error{Code::unavailable, "{} does not answer command {}, which {} asks it", bus_.address(),
+                    request.command, from};
+    }
+    const auto began = loop_.now();
+    Buffer reply;
+    auto handled = command->handler->serve(request.player, request.request, reply);
+    if (!command->handler->is_coroutine) warn_if_slow(request.player, *command, loop_.now() - began);
+    co_await std::move(handled);
+    command->seconds->observe(loop_.now() - began);
+    session::Served served;
+    served.reply.assign(reply.view().begin(), reply.view().end());
+    co_return std::move(served);
+}
+
+void Game::warn_if_slow(PlayerId player, const BoundCommand& command, runtime::Duration took) {
     if (took <= settings_.slow_handler) return;
     slow_.add();
-    log::warn("handler {} of module {} kept the loop for {} ms (player {})", running.command->handler->name,
-              running.command->module, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
-              player.id());
+    log::warn("handler {} of module {} kept the loop for {} ms (player {})", command.handler->name, command.module,
+              std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), player);
 }
 
 Task<> Game::run_coroutine(Player& player, Running running, Task<> handler, std::unique_ptr<Buffer> reply) {
@@ -171,7 +192,7 @@ Task<> Game::run_coroutine(Player& player, Running running, Task<> handler, std:
 void Game::end_message(Player& player, const Running& running, Buffer& reply) {
     auto& turn = *player.turn_in_progress();
     if (turn.needs_commit()) {
-        if (!running.command->handler->is_coroutine) warn_if_slow(player, running, loop_.now() - running.began);
+        if (!running.command->waits()) warn_if_slow(player.id(), *running.command, loop_.now() - running.began);
         auto held = std::make_unique<Buffer>();
         held->append(reply);
         tasks_.spawn(commit_message(player, running, std::move(held)), "commit");
@@ -180,7 +201,7 @@ void Game::end_message(Player& player, const Running& running, Buffer& reply) {
     turn.keep(false);
     send_reply(player, running, false, reply);
     const auto took = finish_turn(player, running);
-    if (!running.command->handler->is_coroutine) warn_if_slow(player, running, took);
+    if (!running.command->waits()) warn_if_slow(player.id(), *running.command, took);
 }
 
 Task<> Game::commit_message(Player& player, Running running, std::unique_ptr<Buffer> reply) {

@@ -337,6 +337,7 @@ void Game::drop(Player& player) {
             return;
         }
         players_.erase(id);
+        scenes_.forget(id);
         save_late_.erase(id);
         cut_off_.erase(id);
         hand_over_.forget(id);

@@ -292,7 +292,10 @@ void Client::send_control(Command command, BytesView body) {
 }
 
 void Client::write(BytesView frames) {
-    auto& out = connection_->output();
+    if (!frames.empty()) seal(frames, connection_->output());
+}
+
+void Client::seal(BytesView frames, Buffer& out) const {
     const auto shortest = gateway_.settings().compress_from;
     const bool all_short = shortest == 0 || frames.size() < shortest;
     if (features_ == 0 || (all_short && (features_ & wire::feature::checksum) == 0)) {
@@ -317,20 +320,36 @@ void Client::send_frames(BytesView frames) {
 }
 
 void Client::send_now(BytesView frames) {
-    write(frames);
-    gateway_.count().bytes_out.add(frames.size());
+    send_kept_states();
+    const bool behind = is_behind();
     std::uint64_t messages = 0;
+    auto unwritten = frames;
     for (auto rest = frames; !rest.empty(); ++messages) {
         const auto cut = wire::cut_frame(rest, rest.size());
         if (cut.status != wire::FrameCut::Status::frame) break;
+        const auto frame = rest.first(cut.consumed());
         rest = rest.subspan(cut.consumed());
+        const auto state = behind ? wire::state_command(cut.payload) : Command{0};
+        if (state == 0) continue;
+        write(unwritten.first(static_cast<std::size_t>(frame.data() - unwritten.data())));
+        unwritten = rest;
+        Buffer sealed;
+        seal(frame, sealed);
+        keep_state(state, SharedBytes{sealed});
     }
+    write(unwritten);
+    gateway_.count().bytes_out.add(frames.size());
     gateway_.count().messages_out.add(messages);
     check_queue();
 }
 
-void Client::send_frame(const SharedBytes& frame) {
+void Client::send_frame(const SharedBytes& frame, Command state) {
     if (state_ != State::playing || overflown_) return;
+    send_kept_states();
+    if (state != 0 && is_behind()) {
+        keep_state(state, frame);
+        return;
+    }
     connection_->send(frame);
     gateway_.count().messages_out.add();
     gateway_.count().bytes_out.add(frame.size());

@@ -79,8 +79,8 @@ public:
     void prefetch_connection() const { __builtin_prefetch(connection_.get()); }
     /// What its hello and ours have agreed on, of wire::feature.
     [[nodiscard]] std::uint64_t features() const { return features_; }
-    /// A whole frame, shared with other receivers, sealed for these features.
-    void send_frame(const SharedBytes& frame);
+    /// A whole frame, shared with other receivers, sealed for these features. `state`: as of wire::state_command.
+    void send_frame(const SharedBytes& frame, Command state);
     /// Tells the client why, and ends the connection.
     void close(Code code, std::string_view reason, bool reconnect);
     /// What the client sent did not reach its game: it keeps its requests until they are answered, and sends them again
@@ -118,8 +118,14 @@ private:
     void relay();
     void to_game(BytesView frames);
     void send_now(BytesView frames);
+    /// More waits for it than it reads: states wait too then, and only the latest of a command is sent.
+    [[nodiscard]] bool is_behind() const;
+    void keep_state(Command command, SharedBytes frame);
+    /// Those that were kept, unless it is still behind.
+    void send_kept_states();
     /// Puts whole frames on the connection, as its features ask.
     void write(BytesView frames);
+    void seal(BytesView frames, Buffer& out) const;
     /// The message of a frame that something was done to; false: it was refused.
     bool take_sealed(BytesView payload);
     /// False: it is older than messages may be.
@@ -150,6 +156,7 @@ private:
     Buffer early_;  // from the game, before it has let the client enter
     std::string address_, device_, version_;
     std::set<std::string> channels_;
+    std::unique_ptr<std::map<Command, SharedBytes>> kept_states_;  // sealed; not null while it is behind
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;

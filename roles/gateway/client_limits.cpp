@@ -91,6 +91,21 @@ bool Client::over_rate_of(Command command) {
     return ++(*commands_this_second_)[command] > rate->second;
 }
 
+bool Client::is_behind() const { return connection_->queued_bytes() > gateway_.settings().queue_bytes_soft / 2; }
+
+void Client::keep_state(Command command, SharedBytes frame) {
+    if (kept_states_ == nullptr) kept_states_ = std::make_unique<std::map<Command, SharedBytes>>();
+    auto& kept = (*kept_states_)[command];
+    if (!kept.empty()) gateway_.count().states_replaced.add();
+    kept = std::move(frame);
+}
+
+void Client::send_kept_states() {
+    if (kept_states_ == nullptr || state_ != State::playing || is_behind()) return;
+    const auto states = std::exchange(kept_states_, nullptr);
+    for (const auto& [command, frame] : *states) connection_->send(frame);
+}
+
 void Client::check_queue() {
     if (overflown_ || connection_->queued_bytes() <= gateway_.settings().queue_bytes_max) return;
     if (planted(PlantedBug::unbounded_queue)) return;
@@ -133,7 +148,9 @@ void Client::tick(std::uint32_t second) {
               fmt::format("a frame was begun and not finished within {} s", limits.frame_timeout.count()), true);
         return;
     }
+    send_kept_states();
     const auto queued = connection_->queued_bytes();
+    gateway_.note_queued(*this, queued);
     slow_ = queued > limits.queue_bytes_soft && !planted(PlantedBug::unbounded_queue) ? slow_ + 1 : 0;
     if (slow_ > static_cast<std::uint32_t>(limits.slow_timeout.count())) {
         gateway_.count().slow_readers.add();

@@ -1,5 +1,7 @@
 #include "roles/gateway/fanout.hpp"
 
+#include <limits>
+
 namespace gs::gateway {
 
 namespace {
@@ -66,17 +68,36 @@ void Fanout::to_channel(BytesView body) {
 
 void Fanout::to_all(const Players& players, BytesView message) { send(players, message); }
 
-/// Most of many receivers are not in the processor's cache: each is asked for a little before its turn.
+void Fanout::to_players(const Players& players, const RoleAddress& game, BytesView body) {
+    msgpack::Reader reader{body};
+    const auto count = reader.array();
+    receivers_.clear();
+    std::uint64_t id = 0;
+    for (std::size_t index = 0; index < count && !reader.failed(); ++index) {
+        id += reader.unsigned_integer(std::numeric_limits<std::uint64_t>::max() - id);
+        const auto place = players.find(PlayerId{id});
+        // Another game may hold the player by now: what this one has to say comes too late.
+        if (place != players.end() && place->second->game() == game) receivers_.push_back(place->second);
+    }
+    if (!reader.failed()) send(body.subspan(reader.position()));
+}
+
 void Fanout::send(const Players& members, BytesView message) {
+    receivers_.clear();
+    for (const auto& [player, client] : members) receivers_.push_back(client);
+    send(message);
+}
+
+/// Most of many receivers are not in the processor's cache: each is asked for a little before its turn.
+void Fanout::send(BytesView message) {
     constexpr std::size_t look_ahead = 4;
     if (message.empty()) return;
     SharedFrame frame{message, settings_.compress_from};
-    receivers_.clear();
-    for (const auto& [player, client] : members) receivers_.push_back(client);
+    const auto state = wire::state_command(message);
     for (std::size_t index = 0; index < receivers_.size(); ++index) {
         if (index + 2 * look_ahead < receivers_.size()) receivers_[index + 2 * look_ahead]->prefetch();
         if (index + look_ahead < receivers_.size()) receivers_[index + look_ahead]->prefetch_connection();
-        receivers_[index]->send_frame(frame.for_features(receivers_[index]->features()));
+        receivers_[index]->send_frame(frame.for_features(receivers_[index]->features()), state);
     }
 }
 

@@ -26,10 +26,14 @@ public:
     void to_channel(BytesView body);
     /// One message without its prefix.
     void to_all(const Players& players, BytesView message);
+    /// Body as of session::relay_to_players; those of them who play in `game`.
+    void to_players(const Players& players, const RoleAddress& game, BytesView body);
 
 private:
     void drop(const std::string& channel, PlayerId player);
     void send(const Players& members, BytesView message);
+    /// To receivers_.
+    void send(BytesView message);
 
     const GatewaySettings& settings_;
     std::map<std::string, Players, std::less<>> channels_;

@@ -41,6 +41,9 @@ Gateway::Gateway(RoleContext& context)
     });
     bus_.on_raw(session::relay_to_all,
                 [this](const cluster::Envelope& envelope) { fanout_.to_all(players_, envelope.body); });
+    bus_.on_raw(session::relay_to_players, [this](const cluster::Envelope& envelope) {
+        fanout_.to_players(players_, envelope.from, envelope.body);
+    });
     bus_.on_raw(session::relay_to_channel,
                 [this](const cluster::Envelope& envelope) { fanout_.to_channel(envelope.body); });
     bus_.on<session::HoldClient>(
@@ -167,6 +170,7 @@ void Gateway::tick() {
     }
     timers_.cancel("tick more");
     tick_clients(due_.size());  // those who are left of the last second
+    keep_queue_budget();
     for (const auto& [id, client] : clients_) due_.push_back(id);
     due_at_once_ = std::max(ticked_at_once_min, due_.size() / slices_per_second + 1);
     tick_clients(due_at_once_);
@@ -181,6 +185,16 @@ void Gateway::tick_clients(std::size_t count) {
         if (client != nullptr) client->tick(second_);
     }
     if (!due_.empty()) timers_.after("tick more", slice_pause, [this] { tick_clients(due_at_once_); });
+}
+
+void Gateway::keep_queue_budget() {
+    counters_.queued_bytes.set(static_cast<std::int64_t>(queue_budget_.sum()));
+    for (const auto id : queue_budget_.take_excess()) {
+        auto* client = find(id);
+        if (client == nullptr) continue;
+        counters_.slow_readers.add();
+        client->close(Code::busy, "too much waits for the clients of this gateway, and most for this one", true);
+    }
 }
 
 Client* Gateway::find(std::uint64_t client_id) {

@@ -13,6 +13,7 @@
 #include "roles/gateway/client.hpp"
 #include "roles/gateway/door.hpp"
 #include "roles/gateway/fanout.hpp"
+#include "roles/gateway/queue_budget.hpp"
 #include "roles/gateway/settings.hpp"
 #include "roles/gateway/tls_files.hpp"
 #include "roles/gateway/waiting_room.hpp"
@@ -50,6 +51,8 @@ public:
     [[nodiscard]] bool to_game(Client& client, BytesView frames);
     /// The client's connection has ended or is about to.
     void ended(Client& client, std::string_view why);
+    /// What waits for a client, at its tick.
+    void note_queued(const Client& client, std::size_t bytes) { queue_budget_.note(client.id(), bytes); }
     /// Ends a connection at the end of this turn, from a place where clients are iterated.
     void end_later(Client& client, std::string_view why);
 
@@ -78,6 +81,7 @@ private:
     session::HeldPlayers held_players() const;
     void tick();
     void tick_clients(std::size_t count);
+    void keep_queue_budget();
     void report();
     /// Errors: there is no key, or it cannot be read.
     void load_key();
@@ -99,6 +103,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
     Players players_;
     Fanout fanout_{settings_};
+    QueueBudget queue_budget_{settings_};
     Buffer unsealed_;
     Door door_{settings_};
     WaitingRoom waiting_{*this};

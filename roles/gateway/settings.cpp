@@ -52,6 +52,9 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     queue_bytes_soft =
         bytes("queue_bytes_soft", 64 * kib, "a client with more unsent than this for slow_timeout_seconds is closed");
     queue_bytes_max = bytes("queue_bytes_max", 256 * kib, "a client with more unsent than this is closed at once");
+    queue_bytes_total_max = static_cast<std::size_t>(
+        gateway.integer("queue_bytes_total_max", kib * kib * kib, {kib * kib, 1024 * kib * kib * kib}, "bytes",
+                        "unsent to all clients together; beyond it those with the most are closed, once a second"));
     hello_timeout = seconds("hello_timeout_seconds", 5, "until the first frame is there");
     token_timeout = seconds("token_timeout_seconds", 10, "until the token is there");
     frame_timeout = seconds("frame_timeout_seconds", 10, "for a frame that was begun");
@@ -121,6 +124,7 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
 GatewayCounters::GatewayCounters(Metrics& metrics)
     : connections{metrics.gauge("gameserver_gateway_connections", "open client connections")},
       playing{metrics.gauge("gameserver_gateway_players", "players who have entered through this gateway")},
+      queued_bytes{metrics.gauge("gameserver_gateway_queued_bytes", "unsent to all clients together")},
       accepted{metrics.counter("gameserver_gateway_accepted_total", "client connections accepted")},
       accept_pauses{metrics.counter("gameserver_gateway_accept_pauses_total",
                                     "times that accepting stopped for a tenth of a second: no files or memory left")},
@@ -148,6 +152,9 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
 #undef REJECTED
       slow_readers{
           metrics.counter("gameserver_client_slow_total", "clients closed because they did not read fast enough")},
+      states_replaced{metrics.counter(
+          "gameserver_client_states_replaced_total",
+          "states that a client did not get, since a newer one came before it had read what waited for it")},
       silent{metrics.counter("gameserver_client_silent_total", "clients closed because nothing was heard from them")},
       gone{metrics.counter("gameserver_gateway_gone_total", "messages for players or connections that are gone")},
       throttled{metrics.counter("gameserver_client_throttled_total",

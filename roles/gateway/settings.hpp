@@ -17,7 +17,7 @@ struct GatewaySettings {
     std::size_t connections_max, connections_per_address_max, unauthenticated_per_address_max;
     std::size_t hellos_per_second_max, hellos_per_address_max;
     std::size_t frame_bytes_max, frame_bytes_max_before_enter;
-    std::size_t queue_bytes_soft, queue_bytes_max;
+    std::size_t queue_bytes_soft, queue_bytes_max, queue_bytes_total_max;
     std::chrono::seconds hello_timeout, token_timeout, frame_timeout, slow_timeout, heartbeat;
     std::uint32_t messages_per_second_max;
     std::map<Command, std::uint32_t> command_rates;  ///< most of one connection in a second
@@ -36,13 +36,13 @@ struct GatewaySettings {
 /// What a gateway counts; rejected messages and connections by reason.
 struct GatewayCounters {
     explicit GatewayCounters(Metrics& metrics);
-    Gauge &connections, &playing;
+    Gauge &connections, &playing, &queued_bytes;
     Counter &accepted, &accept_pauses, &messages_in, &messages_out, &bytes_in, &bytes_out;
     Counter &rejected_hello, &banned, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token,
         &rejected_command, &rejected_version;
     Counter &rejected_checksum, &rejected_compression, &rejected_stale;
     Counter &rejected_rate, &rejected_timeout, &rejected_full;
-    Counter &slow_readers, &silent, &gone, &throttled;
+    Counter &slow_readers, &states_replaced, &silent, &gone, &throttled;
     Histogram &rtt, &held;
 };
 

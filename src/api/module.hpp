@@ -20,6 +20,7 @@
 #include "api/handler.hpp"
 #include "api/message.hpp"
 #include "api/push.hpp"
+#include "api/scene.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/settings.hpp"
@@ -53,6 +54,7 @@ public:
     virtual void push_to(PlayerId player, BytesView message) = 0;
     virtual void push_to_all(BytesView message) = 0;
     virtual ChannelService& channels() = 0;
+    virtual SceneService& scenes() = 0;
 
     [[nodiscard]] virtual Task<storage::Record> read_record(std::string space, std::string key) = 0;
     [[nodiscard]] virtual Task<std::optional<std::string>> read_component(PlayerId player, std::string name) = 0;
@@ -71,11 +73,22 @@ public:
     /// A client command: `Reply f(Player&, const Request&)` or `Task<Reply> f(Player&, Request)`.
     template <class Self, Request T>
     void on(ReplyOf<T> (Self::*handler)(Player&, const T&), Self* self) {
-        host_.add_command(std::make_unique<PlainHandler<Self, T>>(handler, self));
+        host_.add_command(std::make_unique<PlainHandler<Self, T, Player&>>(handler, self));
     }
     template <class Self, Request T>
     void on(Task<ReplyOf<T>> (Self::*handler)(Player&, T), Self* self) {
-        host_.add_command(std::make_unique<CoroutineHandler<Self, T>>(handler, self));
+        host_.add_command(std::make_unique<CoroutineHandler<Self, T, Player&>>(handler, self));
+    }
+    /// The same for what needs nothing of the player but who asks: `Reply f(PlayerId, const Request&)` or
+    /// `Task<Reply> f(PlayerId, Request)`. An operator may send these of a module to another group of games
+    /// ([[game.route]]); there they run in no player's turn, and pushes leave at once.
+    template <class Self, Request T>
+    void serve(ReplyOf<T> (Self::*handler)(PlayerId, const T&), Self* self) {
+        host_.add_command(std::make_unique<PlainHandler<Self, T, PlayerId>>(handler, self));
+    }
+    template <class Self, Request T>
+    void serve(Task<ReplyOf<T>> (Self::*handler)(PlayerId, T), Self* self) {
+        host_.add_command(std::make_unique<CoroutineHandler<Self, T, PlayerId>>(handler, self));
     }
     /// The pushes that this module sends: `context.pushes<Said, Whispered>()`. Clients learn of them from `gameserver
     /// schema`; one that is not declared is not sent, and fails with internal.
@@ -127,6 +140,7 @@ public:
         hold(message, [host = &host_](BytesView bytes) { host->push_to_all(bytes); });
     }
     [[nodiscard]] Channel channel(std::string name) { return {host_.channels(), pushes_, std::move(name)}; }
+    [[nodiscard]] Scene scene(std::string name) { return {host_.scenes(), pushes_, std::move(name)}; }
 
     /// Runs the handler of `part` on another player who plays, in whatever game role: what it changes there and what
     /// this turn changes here is stored in one transaction, or nothing of it is. Only in a turn. Errors: what the
@@ -165,14 +179,7 @@ public:
 private:
     template <Push T, class Send>
     void hold(const T& message, Send send) {
-        pushes_.require<T>();
-        Buffer bytes;
-        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>, is_secret<T>}, message);
-        if (auto* turn = entity::Turn::current()) {
-            turn->after_commit([bytes = std::move(bytes), send = std::move(send)] { send(bytes); });
-        } else {
-            send(bytes);
-        }
+        entity::after_commit([bytes = pushes_.encode(message), send = std::move(send)] { send(bytes); });
     }
 
     ModuleHost& host_;

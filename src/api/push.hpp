@@ -7,6 +7,7 @@
 #include "base/describe.hpp"
 #include "base/error.hpp"
 #include "base/message.hpp"
+#include "wire/message.hpp"
 
 namespace gs {
 
@@ -20,6 +21,15 @@ struct PushType {
 class DeclaredPushes {
 public:
     void add(Command command) { commands_.push_back(command); }
+
+    /// The whole message, as clients get it.
+    template <Push T>
+    [[nodiscard]] Buffer encode(const T& message) const {
+        require<T>();
+        Buffer bytes;
+        wire::write_message(bytes, {wire::Kind::push, false, command_of<T>, 0, 0, is_state<T>, is_secret<T>}, message);
+        return bytes;
+    }
 
     template <Push T>
     void require() const {

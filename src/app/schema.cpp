@@ -75,6 +75,7 @@ private:
     void push_to(PlayerId /*player*/, BytesView /*message*/) override { refuse(); }
     void push_to_all(BytesView /*message*/) override { refuse(); }
     ChannelService& channels() override { refuse(); }
+    SceneService& scenes() override { refuse(); }
     Task<storage::Record> read_record(std::string /*space*/, std::string /*key*/) override { refuse(); }
     Task<std::optional<std::string>> read_component(PlayerId /*player*/, std::string /*name*/) override { refuse(); }
     Player* find(PlayerId /*player*/) override { refuse(); }

@@ -88,4 +88,13 @@ private:
     std::vector<storage::RecordWrite> records_;
 };
 
+/// When the turn that runs now is kept; outside of one, at once.
+inline void after_commit(runtime::Job job) {
+    if (auto* turn = Turn::current()) {
+        turn->after_commit(std::move(job));
+    } else {
+        job();
+    }
+}
+
 }  // namespace gs::entity

@@ -21,6 +21,9 @@ inline constexpr Command relay_to_all = 102;       ///< game -> gateways: every 
 /// the center.
 inline constexpr Command relay_to_player = 103;
 inline constexpr Command relay_to_channel = 104;  ///< center -> gateways: msgpack text (channel), then the message
+/// Game -> gateways: msgpack array of those of its players who are to get it, in order, each as the distance to the one
+/// before; then the message.
+inline constexpr Command relay_to_players = 105;
 
 // --- attach and detach -----------------------------------------------------------------------------------------------
 /// Gateway to center: this player's client is here now, with a good token or with the proof of its session. Checks the
@@ -206,6 +209,22 @@ struct Locate {
     FIELDS(player)
 };
 
+// --- requests that another group of games answers ---------------------------------------------------------------------
+/// The player's game to a game of the group that the request's module is routed to. Errors: what the handler throws;
+/// unknown_command: nothing there answers it.
+struct Served {
+    Binary reply;
+    static constexpr bool secret = true;
+    FIELDS(reply)
+};
+struct Serve {
+    PlayerId player{};
+    Command command = 0;
+    Binary request;
+    static constexpr bool secret = true;
+    FIELDS(player, command, request)
+};
+
 // --- several centers ---------------------------------------------------------------------------------------------------
 /// Center to the center of that player: is this still the player's connection? Errors: fenced: it is not.
 struct CheckCurrent {
@@ -284,5 +303,6 @@ GS_NOTE(129, HandedOver)
 GS_CALL(130, MovePlayer, Done)
 GS_CALL(131, Drain, Draining)
 GS_CALL(132, CheckCurrent, Done)
+GS_CALL(133, Serve, Served)
 
 }  // namespace gs::session

@@ -56,6 +56,13 @@ inline constexpr std::size_t header_bytes_max = 23;
 
 [[nodiscard]] MessageView parse_message(BytesView payload);
 
+/// A push that the next one of its command replaces: that command, of a whole message; else 0, which no push has.
+[[nodiscard]] inline Command state_command(BytesView payload) {
+    const bool is_state = payload.size() >= 3 && (payload[0] & flag::state) != 0 &&
+                          static_cast<Kind>(payload[0] & flag::kind_mask) == Kind::push;
+    return is_state ? static_cast<Command>(payload[1] | (payload[2] << 8U)) : Command{0};
+}
+
 inline constexpr std::size_t varint_bytes_max = 10;
 
 /// Returns the place after it; there must be room for varint_bytes_max.

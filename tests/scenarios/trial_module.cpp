@@ -27,8 +27,10 @@ public:
         context.on(&Trial::wait, this);
         context.on(&Trial::tell_players, this);
         context.on(&Trial::tell_all, this);
-        context.on(&Trial::look_up_gold, this);
-        context.pushes<Told>();
+        context.serve(&Trial::look_up_gold, this);
+        context.on(&Trial::tell_scene, this);
+        context.on(&Trial::tell_mood, this);
+        context.pushes<Told, Mood>();
         context.on(&Trial::tell_undeclared, this);
         context.on_enter([](Player&) {
             if (trial_entering) trial_entering();
@@ -91,7 +93,21 @@ private:
         return {};
     }
 
-    Task<Gold> look_up_gold(Player& /*player*/, LookUpGold request) {
+    Done tell_scene(Player& player, const TellScene& request) {
+        const auto scene = context_.scene(request.scene);
+        if (request.enter) scene.enter(player.id());
+        scene.push(Told{request.text});
+        if (request.fail) throw Error{Code::invalid, "it was told to fail"};
+        return {};
+    }
+
+    Done tell_mood(Player& /*player*/, const TellMood& request) {
+        context_.push(request.player, Mood{request.text});
+        return {};
+    }
+
+    Task<Gold> look_up_gold(PlayerId /*asker*/, LookUpGold request) {
+        if (request.milliseconds > 0) co_await sleep(context_.loop(), std::chrono::milliseconds{request.milliseconds});
         auto wallet = co_await context_.look_up<Wallet>(request.player);
         co_return Gold{wallet.gold};
     }

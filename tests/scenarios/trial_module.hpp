@@ -72,10 +72,11 @@ struct TellAll {
     std::string text;
     FIELDS(text)
 };
-/// What this player may see of another one's wallet.
+/// What anyone may see of a player's wallet: a service. It waits first.
 struct LookUpGold {
     PlayerId player{};
-    FIELDS(player)
+    std::uint32_t milliseconds = 0;
+    FIELDS(player, milliseconds)
 };
 struct Told {
     std::string text;
@@ -103,6 +104,27 @@ GS_PUSH(1909, Told)
 GS_REQUEST(1910, LookUpGold, Gold)
 GS_REQUEST(1911, TellUndeclared, Done)
 GS_PUSH(1912, Undeclared)
+
+/// In a scene, and tells all who are in it; a failing one does neither.
+struct TellScene {
+    std::string scene, text;
+    bool enter = false, fail = false;
+    FIELDS(scene, text, enter, fail)
+};
+/// A state of one player's own.
+struct TellMood {
+    PlayerId player{};
+    std::string text;
+    FIELDS(player, text)
+};
+struct Mood {
+    static constexpr bool state = true;
+    std::string text;
+    FIELDS(text)
+};
+GS_REQUEST(1913, TellScene, Done)
+GS_REQUEST(1914, TellMood, Done)
+GS_PUSH(1915, Mood)
 
 /// While true, the module's leave hook fails.
 extern bool trial_leave_fails;

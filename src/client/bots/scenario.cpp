@@ -6,7 +6,7 @@
 namespace gs::bots {
 
 std::span<const ScenarioInfo> scenarios() {
-    static constexpr std::array<ScenarioInfo, 6> table{{
+    static constexpr std::array<ScenarioInfo, 7> table{{
         {"echo", "texts that must come back as they were sent", &make_echo},
         {"chat", "lines in channels of 50 and whispers: each once, in order, none missing", &make_chat},
         {"profile", "unique nicknames, and a counter in the motto that must never go back", &make_profile},
@@ -14,6 +14,7 @@ std::span<const ScenarioInfo> scenarios() {
         {"trade",
          "gold to neighbours, and payments (the server needs module.trade.test_payments); for an audit afterwards",
          &make_trade},
+        {"arena", "walks in arenas of 50: frames go on, and show at last where each bot went", &make_arena},
         {"whisper", "numbered whispers to the next bot: each once, in order, none missing", &make_whisper},
     }};
     return table;

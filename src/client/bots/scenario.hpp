@@ -42,6 +42,7 @@ std::unique_ptr<Scenario> make_chat(Bot& bot);
 std::unique_ptr<Scenario> make_profile(Bot& bot);
 std::unique_ptr<Scenario> make_trade(Bot& bot);
 std::unique_ptr<Scenario> make_whisper(Bot& bot);
+std::unique_ptr<Scenario> make_arena(Bot& bot);
 std::unique_ptr<Scenario> make_mixed(Bot& bot);
 
 }  // namespace gs::bots
