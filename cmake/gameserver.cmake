@@ -85,7 +85,8 @@ function(gs_module name)
   gs_add_part(module ${name})
 endfunction()
 
-# The program <name>_sim: the *_sim.cpp of the calling folder, a workload for the simulator, and its main().
+# The program <name>_sim: the *_sim.cpp of the calling folder, a workload for the simulator, and its main(). A test runs
+# some seeds of it.
 function(gs_simulation name)
   if(NOT BUILD_TESTING)
     return()
@@ -95,6 +96,7 @@ function(gs_simulation name)
   target_link_libraries(${name}_sim PRIVATE gs_sim_kit)
   set_target_properties(${name}_sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   gs_use_pch(${name}_sim)
+  set_property(GLOBAL APPEND PROPERTY GS_SIMULATIONS ${name}_sim)
 endfunction()
 
 # Adds every folder below the calling one that has a CMakeLists.txt.

@@ -56,6 +56,7 @@ private:
         const bool full = field != fields_.end() && field->second.places.size() >= players_max_;
         if (full && before != request.arena) throw Error{Code::busy, "the arena is full ({} players)", players_max_};
         if (before != request.arena) {
+            scene_of(request.arena).enter(player.id());  // may be refused
             forget(player);
             player.edit<Whereabouts>() = {request.arena, width_ / 2, width_ / 2};
         }
@@ -107,14 +108,13 @@ private:
             const auto current = place++;
             auto& [name, field] = *current;
             const auto scene = scene_of(name);
-            const auto& present = scene.players();
             // A player who was lost to another game role ran no leave hook.
-            std::erase_if(field.places, [&](const auto& standing) { return !present.contains(standing.first); });
+            std::erase_if(field.places, [&](const auto& standing) { return !scene.has(standing.first); });
             if (field.places.empty()) {
                 fields_.erase(current);
                 continue;
             }
-            Frame frame{++field.frames, {}};
+            Frame frame{name, ++field.frames, {}};
             for (const auto& [id, standing] : field.places) frame.places.push_back(standing);
             scene.push(frame);
         }

@@ -127,7 +127,8 @@ TEST_CASE("an arena goes on for a client that comes back over a new connection",
     CHECK(heard.front().player == player(1));
 }
 
-TEST_CASE("the players of an arena meet again in the game that they are handed over to", "[arena][RTE-08][SES-03][NET-16]") {
+TEST_CASE("the players of an arena meet again in the game that they are handed over to",
+          "[arena][RTE-08][SES-03][NET-16]") {
     TestCluster cluster{{{"center", {Role::center, Role::storage}},
                          {"gate", {Role::gateway}},
                          {"game-1", {Role::game}},

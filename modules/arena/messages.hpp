@@ -32,9 +32,10 @@ struct Walk {
 /// Where everybody is, so many times a second. The latest one is enough.
 struct Frame {
     static constexpr bool state = true;
+    std::string arena;  ///< one that was left a moment ago may still come
     std::uint64_t number = 0;
     std::vector<Place> places;  ///< in the order of the players' numbers
-    FIELDS(number, places)
+    FIELDS(arena, number, places)
 };
 
 /// Heard by everyone in the arena; once, and not by who is away.

@@ -29,7 +29,7 @@ Game::Game(RoleContext& context)
       persistence_{context.bus, context.metrics},
       channels_{context.bus, players_},
       scenes_{context.bus, players_, context.metrics, [this] { flush_outgoing(); }},
-      services_{context.bus, context.settings.section("game")},
+      services_{context.bus},
       partners_{context.bus,
                 players_,
                 persistence_,
@@ -54,7 +54,7 @@ Game::Game(RoleContext& context)
     route_services();
     bus_.on_refused([this](const cluster::Envelope& envelope) { on_refused(envelope); });
     bus_.on_raw(session::relay_from_client, [this](const cluster::Envelope& envelope) { on_client(envelope); });
-    bus_.on<session::Serve>([this](RoleAddress from, session::Serve request) { return serve(from, request); });
+    bus_.on<session::Serve>([this](RoleAddress, session::Serve request) { return serve(std::move(request)); });
     bus_.on<session::EnterGame>([this](RoleAddress from, session::EnterGame request) { return enter(from, request); });
     bus_.on<session::LeaveGame>([this](const cluster::Envelope& envelope, const session::LeaveGame& note) {
         if (envelope.from.role == Role::game) return on_leave_passed_on(note);
@@ -97,19 +97,28 @@ void Game::add_command(std::unique_ptr<CommandHandler> handler) {
     auto& seconds =
         metrics_.histogram("gameserver_request_seconds", "from a client request's arrival at its handler to its reply",
                            {{"command", std::string{handler->name}}});
-    commands_[number] = std::make_unique<BoundCommand>(BoundCommand{std::move(handler), &seconds, loading_module_});
+    auto* service_seconds =
+        !handler->is_service
+            ? nullptr
+            : &metrics_.histogram("gameserver_service_seconds",
+                                  "from a request's arrival from the game of its player to its reply or error",
+                                  {{"command", std::string{handler->name}}});
+    commands_[number] =
+        std::make_unique<BoundCommand>(BoundCommand{std::move(handler), &seconds, service_seconds, loading_module_});
 }
 
 void Game::route_services() {
     std::map<std::string, std::size_t> served;
     for (const auto& context : contexts_) served[context->name()] = 0;
     for (const auto& command : commands_) {
+        if (command != nullptr && command->handler->is_service) ++served[command->module];
+    }
+    services_.read(settings_tree_.section("game"), served);
+    for (const auto& command : commands_) {
         if (command == nullptr || !command->handler->is_service) continue;
-        ++served[command->module];
         auto group = services_.group_of(command->module);
         if (group != settings_.group) command->group = std::move(group);
     }
-    services_.check(served);
 }
 
 /// Two modules may send the same push, but not two pushes under one number: a client could not tell them apart.
@@ -153,7 +162,9 @@ Task<> Game::stop() {
         player->set_moving(true);  // the client goes on in another game
         on_leave(id, player->connection(), true);
     }
-    while (players_.size() > 0) co_await sleep(loop_, std::chrono::milliseconds{5});
+    const auto asked_until = loop_.now() + cluster::default_deadline;  // later nobody waits for what is served
+    while (players_.size() > 0 || (serving_ > 0 && loop_.now() < asked_until))
+        co_await sleep(loop_, std::chrono::milliseconds{5});
 }
 
 void Game::report() {

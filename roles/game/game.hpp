@@ -41,6 +41,7 @@ private:
     struct BoundCommand {
         std::unique_ptr<CommandHandler> handler;
         Histogram* seconds;
+        Histogram* service_seconds;  ///< for players of other games; null: it is no service
         std::string module;
         std::string group{};  ///< which one answers it; empty: this game
         [[nodiscard]] bool waits() const { return handler->is_coroutine || !group.empty(); }
@@ -86,7 +87,8 @@ private:
     void skip_message(Player& player, const Running& running);
     void warn_if_slow(PlayerId player, const BoundCommand& command, runtime::Duration took);
     /// For a player of another game.
-    Task<session::Served> serve(RoleAddress from, session::Serve request);
+    Task<session::Served> serve(session::Serve request);
+    Task<> answer(const BoundCommand& command, PlayerId player, BytesView body, Buffer& reply);
     void send_reply(Player& player, const Running& running, bool error, BytesView body);
     void send_error(Player& player, const Running& running, const Error& error);
     /// What the player's stream has just numbered: to the client, if it is there; else it waits in the stream.
@@ -177,6 +179,7 @@ private:
     std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
     bool ready_ = false, stopping_ = false, report_due_ = false;
     std::uint32_t save_ticks_ = 0;
+    std::size_t serving_ = 0;  // requests of players of other games
     std::set<PlayerId> save_late_;
     /// Gateways to tell again, each second, that a connection is over.
     std::map<PlayerId, std::pair<RoleAddress, session::Kick>> cut_off_;

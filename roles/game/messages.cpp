@@ -147,21 +147,37 @@ Task<> Game::begin_handler(Player& player, const BoundCommand& command, BytesVie
     return services_.ask(command.group, player.id(), command.handler->command, {body.begin(), body.end()}, reply);
 }
 
-Task<session::Served> Game::serve(RoleAddress from, session::Serve request) {
+Task<session::Served> Game::serve(session::Serve request) {
     const auto* command = request.command < commands_.size() ? commands_[request.command].get() : nullptr;
-    if (!ready_ || command == nullptr || !command->handler->is_service) {
-        throw Error{Code::unavailable, "{} does not answer command {}, which {} asks it", bus_.address(),
-                    request.command, from};
+    if (command == nullptr || !command->handler->is_service) {
+        throw Error{Code::unknown_command,
+                    "command {} is no service of this group of games; do all nodes run the same "
+                    "version?",
+                    request.command};
     }
+    if (!ready_ && !stopping_) throw Error{Code::unavailable, "this game server is starting"};
     const auto began = loop_.now();
+    ++serving_;
     Buffer reply;
-    auto handled = command->handler->serve(request.player, request.request, reply);
-    if (!command->handler->is_coroutine) warn_if_slow(request.player, *command, loop_.now() - began);
-    co_await std::move(handled);
-    command->seconds->observe(loop_.now() - began);
+    Error failure{Code::ok, ""};
+    try {
+        co_await answer(*command, request.player, request.request, reply);
+    } catch (const std::exception& error) {
+        failure = cluster::error_of_handler(error, command->handler->name);
+    }
+    --serving_;
+    command->service_seconds->observe(loop_.now() - began);
+    if (failure.code() != Code::ok) throw Error{failure};
     session::Served served;
     served.reply.assign(reply.view().begin(), reply.view().end());
     co_return std::move(served);
+}
+
+Task<> Game::answer(const BoundCommand& command, PlayerId player, BytesView body, Buffer& reply) {
+    const auto began = loop_.now();
+    auto handled = command.handler->serve(player, body, reply);
+    if (!command.handler->is_coroutine) warn_if_slow(player, command, loop_.now() - began);
+    return handled;
 }
 
 void Game::warn_if_slow(PlayerId player, const BoundCommand& command, runtime::Duration took) {

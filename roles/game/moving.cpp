@@ -92,6 +92,7 @@ Task<> Game::settle(Player& player) {
 }
 
 Task<> Game::load(Player& player, std::optional<storage::Ownership> expected) {
+    scenes_.forget(player.id());  // who left a moment ago and is back before it was dropped
     auto opened = co_await persistence_.open(player.key(), expected);
     auto stored = std::move(opened).value();
     player.restore_session(stored, expected.has_value());

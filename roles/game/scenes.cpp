@@ -27,8 +27,13 @@ void Scenes::require_room(PlayerId player, const std::string& scene) const {
 
 void Scenes::enter(PlayerId player, const std::string& scene) {
     if (players_.find(player) == nullptr) return;  // gone since it was asked for
+    auto& entered = scenes_of_[player];
+    if (entered.size() >= scenes_per_player_max && !entered.contains(scene)) {  // many in one turn
+        log::warn("player {} is in {} scenes and does not enter \"{}\"", player, entered.size(), scene);
+        return;
+    }
+    entered.insert(scene);
     members_[scene].insert(player);
-    scenes_of_[player].insert(scene);
     scenes_.set(static_cast<std::int64_t>(members_.size()));
 }
 
@@ -53,19 +58,24 @@ void Scenes::take_out(PlayerId player, const std::string& scene) {
     scenes_.set(static_cast<std::int64_t>(members_.size()));
 }
 
-const std::set<PlayerId>& Scenes::players(const std::string& scene) const {
-    static const std::set<PlayerId> nobody;
+std::vector<PlayerId> Scenes::players(const std::string& scene) const {
     const auto place = members_.find(scene);
-    return place == members_.end() ? nobody : place->second;
+    if (place == members_.end()) return {};
+    return {place->second.begin(), place->second.end()};
+}
+
+bool Scenes::has(const std::string& scene, PlayerId player) const {
+    const auto place = members_.find(scene);
+    return place != members_.end() && place->second.contains(player);
 }
 
 void Scenes::push(const std::string& scene, BytesView message) {
-    const auto& members = players(scene);
-    if (members.empty()) return;
+    const auto place = members_.find(scene);
+    if (place == members_.end()) return;
     before_push_();
     pushes_.add();
     receivers_.clear();
-    for (const auto id : members) {
+    for (const auto id : place->second) {
         const auto* player = players_.find(id);
         if (player != nullptr && player->is_attached()) receivers_[player->gateway()].push_back(id);
     }

@@ -2,6 +2,7 @@
 // The scenes of a game role: who is in which, and what is pushed to one. Loop: the game's.
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "api/role.hpp"
@@ -20,7 +21,8 @@ public:
     void require_room(PlayerId player, const std::string& scene) const override;
     void enter(PlayerId player, const std::string& scene) override;
     void leave(PlayerId player, const std::string& scene) override;
-    [[nodiscard]] const std::set<PlayerId>& players(const std::string& scene) const override;
+    [[nodiscard]] std::vector<PlayerId> players(const std::string& scene) const override;
+    [[nodiscard]] bool has(const std::string& scene, PlayerId player) const override;
     void push(const std::string& scene, BytesView message) override;
 
     /// The player leaves the game.

@@ -2,33 +2,31 @@
 
 namespace gs::game {
 
-Services::Services(cluster::RoleBus bus, const Settings& section)
-    : bus_{bus},
-      routes_{section.tables("route", "modules whose services (docs/tutorial.md) another group of games answers",
-                             [](const Settings& row) {
-                                 return Route{row, row.text("module", "", "of which module"),
-                                              row.text("group", "main", "of games: their game.group")};
-                             })} {}
-
-std::string Services::group_of(std::string_view module) const {
-    for (const auto& route : routes_) {
-        if (route.module == module) return route.group;
-    }
-    return {};
-}
-
-void Services::check(const std::map<std::string, std::size_t>& served) const {
-    std::set<std::string> seen;
-    for (const auto& route : routes_) {
-        const auto known = served.find(route.module);
-        if (known == served.end()) {
-            route.row.reject("module", "\"" + route.module + "\": there is no such module");
+void Services::read(const Settings& section, const std::map<std::string, std::size_t>& served) {
+    const auto routes = section.tables(
+        "route", "modules whose services (docs/tutorial.md) another group of games answers", [](const Settings& row) {
+            auto module = row.text("module", "", "of which module");
+            auto group = row.text("group", "", "of games: their game.group");
+            return std::pair{std::move(module), std::move(group)};
+        });
+    for (const auto& [module, group] : routes) {
+        const auto known = served.find(module);
+        if (module.empty() || group.empty()) {
+            section.reject("route", "needs a `module` and a `group` in each row");
+        } else if (known == served.end()) {
+            section.reject("route", "names module \"" + module + "\", and there is no such module");
         } else if (known->second == 0) {
-            route.row.reject("module", "\"" + route.module + "\" has no services; all it does needs its player");
-        } else if (!seen.insert(route.module).second) {
-            route.row.reject("module", "\"" + route.module + "\" is routed twice");
+            section.reject("route",
+                           "names module \"" + module + "\", which has no services: all it does needs its player");
+        } else if (!groups_.emplace(module, group).second) {
+            section.reject("route", "names module \"" + module + "\" twice");
         }
     }
+}
+
+std::string Services::group_of(const std::string& module) const {
+    const auto route = groups_.find(module);
+    return route == groups_.end() ? std::string{} : route->second;
 }
 
 RoleAddress Services::choose(const std::string& group, PlayerId from) const {

@@ -323,14 +323,19 @@ void Client::send_now(BytesView frames) {
     send_kept_states();
     const bool behind = is_behind();
     std::uint64_t messages = 0;
+    std::size_t bytes = 0;
     auto unwritten = frames;
-    for (auto rest = frames; !rest.empty(); ++messages) {
+    for (auto rest = frames; !rest.empty();) {
         const auto cut = wire::cut_frame(rest, rest.size());
         if (cut.status != wire::FrameCut::Status::frame) break;
         const auto frame = rest.first(cut.consumed());
         rest = rest.subspan(cut.consumed());
         const auto state = behind ? wire::state_command(cut.payload) : Command{0};
-        if (state == 0) continue;
+        if (state == 0) {
+            ++messages;
+            bytes += frame.size();
+            continue;
+        }
         write(unwritten.first(static_cast<std::size_t>(frame.data() - unwritten.data())));
         unwritten = rest;
         Buffer sealed;
@@ -338,7 +343,7 @@ void Client::send_now(BytesView frames) {
         keep_state(state, SharedBytes{sealed});
     }
     write(unwritten);
-    gateway_.count().bytes_out.add(frames.size());
+    gateway_.count().bytes_out.add(bytes);
     gateway_.count().messages_out.add(messages);
     check_queue();
 }

@@ -86,6 +86,10 @@ public:
     /// What the client sent did not reach its game: it keeps its requests until they are answered, and sends them again
     /// when it resumes.
     void close_unreachable() { close(Code::unavailable, "the game server is not reachable right now", true); }
+    /// What waits for it here.
+    [[nodiscard]] std::size_t queued_bytes() const;
+    /// The states that were kept while it was behind, unless it still is.
+    void send_kept_states();
     /// Once a second: silence, half frames, slow readers.
     void tick(std::uint32_t second);
 
@@ -121,8 +125,6 @@ private:
     /// More waits for it than it reads: states wait too then, and only the latest of a command is sent.
     [[nodiscard]] bool is_behind() const;
     void keep_state(Command command, SharedBytes frame);
-    /// Those that were kept, unless it is still behind.
-    void send_kept_states();
     /// Puts whole frames on the connection, as its features ask.
     void write(BytesView frames);
     void seal(BytesView frames, Buffer& out) const;
@@ -156,7 +158,7 @@ private:
     Buffer early_;  // from the game, before it has let the client enter
     std::string address_, device_, version_;
     std::set<std::string> channels_;
-    std::unique_ptr<std::map<Command, SharedBytes>> kept_states_;  // sealed; not null while it is behind
+    std::unique_ptr<std::map<Command, SharedBytes>> kept_states_;  // sealed; null: none
     BytesView relayed_;  // requests in a row, in the bytes that on_bytes works on
     enum class Held : std::uint8_t { no, by_game, switching };
     State state_ = State::hello;

@@ -94,7 +94,10 @@ bool Client::over_rate_of(Command command) {
 bool Client::is_behind() const { return connection_->queued_bytes() > gateway_.settings().queue_bytes_soft / 2; }
 
 void Client::keep_state(Command command, SharedBytes frame) {
-    if (kept_states_ == nullptr) kept_states_ = std::make_unique<std::map<Command, SharedBytes>>();
+    if (kept_states_ == nullptr) {
+        kept_states_ = std::make_unique<std::map<Command, SharedBytes>>();
+        gateway_.send_kept_states_soon(*this);  // it may only be that much was said in this turn
+    }
     auto& kept = (*kept_states_)[command];
     if (!kept.empty()) gateway_.count().states_replaced.add();
     kept = std::move(frame);
@@ -103,7 +106,19 @@ void Client::keep_state(Command command, SharedBytes frame) {
 void Client::send_kept_states() {
     if (kept_states_ == nullptr || state_ != State::playing || is_behind()) return;
     const auto states = std::exchange(kept_states_, nullptr);
-    for (const auto& [command, frame] : *states) connection_->send(frame);
+    for (const auto& [command, frame] : *states) {
+        connection_->send(frame);
+        gateway_.count().messages_out.add();
+        gateway_.count().bytes_out.add(frame.size());
+    }
+    check_queue();
+}
+
+std::size_t Client::queued_bytes() const {
+    auto bytes = connection_->queued_bytes() + early_.size();
+    if (kept_states_ == nullptr) return bytes;
+    for (const auto& [command, frame] : *kept_states_) bytes += frame.size();
+    return bytes;
 }
 
 void Client::check_queue() {
@@ -150,7 +165,7 @@ void Client::tick(std::uint32_t second) {
     }
     send_kept_states();
     const auto queued = connection_->queued_bytes();
-    gateway_.note_queued(*this, queued);
+    gateway_.note_queued(*this);
     slow_ = queued > limits.queue_bytes_soft && !planted(PlantedBug::unbounded_queue) ? slow_ + 1 : 0;
     if (slow_ > static_cast<std::uint32_t>(limits.slow_timeout.count())) {
         gateway_.count().slow_readers.add();

@@ -189,12 +189,18 @@ void Gateway::tick_clients(std::size_t count) {
 
 void Gateway::keep_queue_budget() {
     counters_.queued_bytes.set(static_cast<std::int64_t>(queue_budget_.sum()));
-    for (const auto id : queue_budget_.take_excess()) {
+    for (const auto& [bytes, id] : queue_budget_.take_excess()) {
         auto* client = find(id);
-        if (client == nullptr) continue;
+        if (client == nullptr || client->queued_bytes() < bytes / 2) continue;  // it has read since
         counters_.slow_readers.add();
         client->close(Code::busy, "too much waits for the clients of this gateway, and most for this one", true);
     }
+}
+
+void Gateway::send_kept_states_soon(const Client& client) {
+    loop_.post([this, id = client.id()] {
+        if (auto* behind = find(id)) behind->send_kept_states();
+    });
 }
 
 Client* Gateway::find(std::uint64_t client_id) {

@@ -52,7 +52,8 @@ public:
     /// The client's connection has ended or is about to.
     void ended(Client& client, std::string_view why);
     /// What waits for a client, at its tick.
-    void note_queued(const Client& client, std::size_t bytes) { queue_budget_.note(client.id(), bytes); }
+    void note_queued(const Client& client) { queue_budget_.note(client.id(), client.queued_bytes()); }
+    void send_kept_states_soon(const Client& client);
     /// Ends a connection at the end of this turn, from a place where clients are iterated.
     void end_later(Client& client, std::string_view why);
 

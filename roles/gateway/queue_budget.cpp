@@ -10,18 +10,15 @@ void QueueBudget::note(std::uint64_t client, std::size_t bytes) {
     waiting_.emplace_back(bytes, client);
 }
 
-std::vector<std::uint64_t> QueueBudget::take_excess() {
+std::vector<std::pair<std::size_t, std::uint64_t>> QueueBudget::take_excess() {
     auto waiting = std::exchange(waiting_, {});
     auto left = std::exchange(sum_, 0);
-    std::vector<std::uint64_t> excess;
-    if (left <= settings_.queue_bytes_total_max) return excess;
+    if (left <= settings_.queue_bytes_total_max) return {};
     std::sort(waiting.begin(), waiting.end(), std::greater<>{});
-    for (const auto& [bytes, client] : waiting) {
-        if (left <= settings_.queue_bytes_total_max) break;
-        left -= bytes;
-        excess.push_back(client);
-    }
-    return excess;
+    std::size_t count = 0;
+    for (; count < waiting.size() && left > settings_.queue_bytes_total_max; ++count) left -= waiting[count].first;
+    waiting.resize(count);
+    return waiting;
 }
 
 }  // namespace gs::gateway

@@ -14,11 +14,11 @@ class QueueBudget {
 public:
     explicit QueueBudget(const GatewaySettings& settings) : settings_{settings} {}
 
-    /// Each client once in a round.
+    /// Each client once in a round. What is shared counts for each of its receivers.
     void note(std::uint64_t client, std::size_t bytes);
     [[nodiscard]] std::size_t sum() const { return sum_; }
-    /// Ends the round: those with the most, until the others are within the bound.
-    [[nodiscard]] std::vector<std::uint64_t> take_excess();
+    /// Ends the round: those with the most, and how much that was, until the others are within the bound.
+    [[nodiscard]] std::vector<std::pair<std::size_t, std::uint64_t>> take_excess();
 
 private:
     const GatewaySettings& settings_;

@@ -4,8 +4,8 @@
 // the game role: who leaves the game is taken out of it, and an enter hook puts in again who comes from another game role.
 //   context.scene("arena").enter(player.id());   context.scene("arena").push(Frame{...});
 // Loop: the game's. Players of other game roles share a channel, not a scene.
-#include <set>
 #include <string>
+#include <vector>
 
 #include "api/push.hpp"
 #include "base/ids.hpp"
@@ -19,7 +19,8 @@ public:
     virtual void require_room(PlayerId player, const std::string& scene) const = 0;
     virtual void enter(PlayerId player, const std::string& scene) = 0;
     virtual void leave(PlayerId player, const std::string& scene) = 0;
-    [[nodiscard]] virtual const std::set<PlayerId>& players(const std::string& scene) const = 0;
+    [[nodiscard]] virtual std::vector<PlayerId> players(const std::string& scene) const = 0;
+    [[nodiscard]] virtual bool has(const std::string& scene, PlayerId player) const = 0;
     /// `message` is a whole client message.
     virtual void push(const std::string& scene, BytesView message) = 0;
 
@@ -41,10 +42,12 @@ public:
     void leave(PlayerId player) const {
         entity::after_commit([service = &service_, player, name = name_] { service->leave(player, name); });
     }
-    /// Who is in it now, also those whose client is away for a moment.
-    [[nodiscard]] const std::set<PlayerId>& players() const { return service_.players(name_); }
-    /// To all who are in it when the turn commits. It is not sent again: who is away misses it. With `state = true` a
-    /// slow client gets the latest one only.
+    /// Who is in it now, also those whose client is away for a moment; in the order of their numbers.
+    [[nodiscard]] std::vector<PlayerId> players() const { return service_.players(name_); }
+    [[nodiscard]] bool has(PlayerId player) const { return service_.has(name_, player); }
+    /// To all who are in it when the turn commits, but not to one who is just entering the game (an enter hook pushes to
+    /// that player itself). It is not sent again: who is away misses it. With `state = true` a client that is behind
+    /// gets the latest one only, of all scenes and subjects together, and maybe after what was said later.
     template <Push T>
     void push(const T& message) const {
         entity::after_commit(

@@ -211,7 +211,7 @@ struct Locate {
 
 // --- requests that another group of games answers ---------------------------------------------------------------------
 /// The player's game to a game of the group that the request's module is routed to. Errors: what the handler throws;
-/// unknown_command: nothing there answers it.
+/// unknown_command: that game has no such service.
 struct Served {
     Binary reply;
     static constexpr bool secret = true;

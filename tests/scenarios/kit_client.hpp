@@ -58,6 +58,7 @@ public:
         flush();
         cluster_.advance(5ms);
     }
+    void set_reading(bool reading) { connection_->set_reading(reading); }
     void send_raw(BytesView bytes) { connection_->output().append(bytes); }
     [[nodiscard]] bool encrypted() const { return protocol_.encrypted(); }
 

@@ -3,6 +3,7 @@
 
 #include "modules/arena/messages.hpp"
 #include "tests/scenarios/cluster.hpp"
+#include "tests/scenarios/kit_client.hpp"
 #include "tests/scenarios/trial_module.hpp"
 
 using namespace gs;
@@ -60,7 +61,14 @@ TEST_CASE("what is pushed to a scene goes once to each who is in it, and to each
         if (id <= 4) clients.back()->request(TellScene{"hall", "", true}).value();
     }
     for (auto& client : clients) static_cast<void>(client->pushes<Told>());
+    cluster.advance(100ms);
+    const auto heard_by = [&](const std::string& gateway) {
+        return cluster.metric(gateway, "gameserver_bus_messages_total");
+    };
+    const auto before = std::pair{heard_by("gate-1"), heard_by("gate-2")};
     clients[0]->request(TellScene{"hall", "hello"}).value();
+    CHECK(heard_by("gate-1") - before.first == 1);
+    CHECK(heard_by("gate-2") - before.second == 2);  // and the answer
     clients[5]->request(TellScene{"nowhere", "nobody hears"}).value();
     cluster.advance(100ms);
     for (std::size_t index = 0; index < clients.size(); ++index) {
@@ -86,6 +94,27 @@ TEST_CASE("a turn that fails neither enters a scene nor tells it", "[scenario][R
     CHECK(heard[0].text == "first");
     CHECK(heard[1].text == "third");
     CHECK(bert.pushes<Told>().empty());
+}
+
+TEST_CASE("who comes back while it is saved is in no scene of before", "[scenario][RTE-08]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    {
+        TestClient bert{cluster, player(2)};
+        bert.request(TellScene{"hall", "here", true}).value();
+        bert.request(WriteNotes{"", "", "to be saved"}).value();
+        bert.leave();
+    }
+    // Before it has left: its player waits for storage.
+    TestClient again{cluster, player(2)};
+    cluster.advance(1s);
+    CHECK(cluster.metric("all", "gameserver_game_players") == 2);
+    CHECK(cluster.metric("all", "gameserver_game_scenes") == 0);
+    anna.request(TellScene{"hall", "is anyone here", true}).value();
+    cluster.advance(100ms);
+    CHECK(again.pushes<Told>().empty());
 }
 
 TEST_CASE("a scene's name has its bounds, and so has how many a player is in", "[scenario][RTE-08]") {
@@ -228,4 +257,33 @@ TEST_CASE("too much that waits for all clients together ends those for whom most
     cluster.advance(1s);
     CHECK(late.pushes<Told>().size() == 10);
     CHECK(speaker.request(TellAll{"served"}));
+}
+
+TEST_CASE("a state that has waited is sealed as its client asked", "[scenario][sealing][MSG-04]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.set("gateway.checksum", true);
+    cluster.set("gateway.compress_from", std::int64_t{300});
+    cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
+    cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    KitClient slow{cluster};
+    REQUIRE(slow.enter(player(2)));
+    slow.set_reading(false);
+    std::string text;
+    for (int count = 0; count < 500; ++count) text += fmt::format("{} ", count * 7919);  // does not compress well
+    for (int count = 0; count < 60; ++count) {
+        anna.request(TellPlayers{{player(2)}, text}).value();
+        anna.request(TellMood{player(2), fmt::format("{} {}", std::string(1000, 'm'), count)}).value();
+    }
+    CHECK(cluster.metric("all", "gameserver_client_states_replaced_total") > 10);
+    slow.set_reading(true);
+    cluster.advance(2s);
+    CHECK(slow.why.empty());
+    CHECK(slow.echo("still here") == "still here");
+    CHECK(std::count(slow.pushes.begin(), slow.pushes.end(), command_of<Told>) == 60);
+    const auto moods = std::count(slow.pushes.begin(), slow.pushes.end(), command_of<Mood>);
+    CHECK(moods > 0);
+    CHECK(moods < 50);
 }

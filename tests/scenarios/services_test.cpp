@@ -12,7 +12,7 @@ using namespace gs::scenarios;
 
 namespace {
 
-const std::string answered = "gameserver_request_seconds_count{command=\"LookUpGold\"}";
+const std::string answered = "gameserver_service_seconds_count{command=\"LookUpGold\"}";
 
 struct World : TestCluster {
     World()
@@ -83,7 +83,7 @@ TEST_CASE("a service whose game is lost ends with deadline and the next one is a
     world.advance(100ms);
     world.kill(busy);
     CHECK(anna.answer<LookUpGold>(pending).error().code() == Code::deadline);  // it may have been done
-    CHECK(anna.answer<CountGold>(after).value().gold == 40);  // in its turn
+    CHECK(anna.answer<CountGold>(after).value().gold == 40);                   // in its turn
     CHECK(anna.request(LookUpGold{player(1)}).value().gold == 40);
     CHECK(world.metric(other, answered) == 1);
     world.kill(other);
@@ -97,6 +97,19 @@ TEST_CASE("a service whose game is lost ends with deadline and the next one is a
     world.advance(1s);
     CHECK(anna.request(LookUpGold{player(1)}).value().gold == 40);
     CHECK(anna.is_open());
+}
+
+TEST_CASE("a game that is stopped answers what it was asked", "[scenario][RTE-01]") {
+    World world;
+    TestClient anna{world, player(1)};
+    anna.request(Deposit{40}).value();
+    anna.request(LookUpGold{player(1)}).value();
+    const auto* busy = world.metric("books-1", answered) > 0 ? "books-1" : "books-2";
+    const auto pending = anna.send(LookUpGold{player(1), 1000});
+    world.advance(100ms);
+    CHECK(world.stop(busy));
+    CHECK(anna.answer<LookUpGold>(pending).value().gold == 40);
+    CHECK(anna.request(LookUpGold{player(1)}).value().gold == 40);
 }
 
 TEST_CASE("a service that was asked before the connection was lost is answered once, over the next one",
@@ -123,7 +136,7 @@ TEST_CASE("a game asks another one for services only", "[scenario][RTE-01][ACC-0
     serve.player = player(1);
     for (const Command command : {command_of<CountGold>, command_of<Deposit>, Command{60'000}, Command{1}}) {
         serve.command = command;
-        CHECK(world.call_at("books-1", Role::game, serve).error().code() == Code::unavailable);
+        CHECK(world.call_at("books-1", Role::game, serve).error().code() == Code::unknown_command);
     }
     serve.command = command_of<LookUpGold>;
     serve.request = msgpack::encode(LookUpGold{player(1)});
@@ -136,12 +149,15 @@ TEST_CASE("a route is for a module that has services, and said once", "[scenario
         set_setting_rows(tree, "game.route", modules.size());
         for (std::size_t row = 0; row < modules.size(); ++row)
             set_setting(tree, fmt::format("game.route[{}].module", row), modules[row]);
+        for (std::size_t row = 0; row < modules.size(); ++row)
+            set_setting(tree, fmt::format("game.route[{}].group", row), "books");
         static_cast<void>(app::declare_all(tree, true, compiled_roles(), compiled_modules()));
         const auto checked = tree.finish();
         return checked ? std::string{} : checked.error().message();
     };
     CHECK(complaint({"profile"}).empty());
-    CHECK(complaint({"profiles"}).find("\"profiles\": there is no such module") != std::string::npos);
+    CHECK(complaint({""}).find("needs a `module` and a `group`") != std::string::npos);
+    CHECK(complaint({"profiles"}).find("names module \"profiles\", and there is no such module") != std::string::npos);
     CHECK(complaint({"echo"}).find("has no services") != std::string::npos);
-    CHECK(complaint({"profile", "profile"}).find("is routed twice") != std::string::npos);
+    CHECK(complaint({"profile", "profile"}).find("names module \"profile\" twice") != std::string::npos);
 }

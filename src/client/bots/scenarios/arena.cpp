@@ -72,7 +72,7 @@ private:
     }
 
     void see(const arena::Frame& frame) {
-        if (!inside_) return;
+        if (!inside_ || frame.arena != arena_) return;
         if (frame.number <= last_frame_ && !bot_.survives())
             bot_.fail("arena: frame {} came after frame {}", frame.number, last_frame_);
         last_frame_ = frame.number;
