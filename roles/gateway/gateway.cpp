@@ -22,7 +22,7 @@ Gateway::Gateway(RoleContext& context)
       settings_{context.settings, context.development},
       counters_{context.metrics},
       verifier_{settings_.zone},
-      tls_{context.metrics},
+      tls_{context.metrics, Role::gateway},
       identity_expires_{context.metrics.gauge(
           "gameserver_gateway_noise_certificate_expires_seconds",
           "when the certificate of the native protocol's encryption ends, in seconds since 1970; 0: there is none")},

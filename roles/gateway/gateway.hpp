@@ -9,13 +9,13 @@
 #include "api/role.hpp"
 #include "api/secure.hpp"
 #include "api/session.hpp"
+#include "api/tls_files.hpp"
 #include "roles/gateway/bans.hpp"
 #include "roles/gateway/client.hpp"
 #include "roles/gateway/door.hpp"
 #include "roles/gateway/fanout.hpp"
 #include "roles/gateway/queue_budget.hpp"
 #include "roles/gateway/settings.hpp"
-#include "roles/gateway/tls_files.hpp"
 #include "roles/gateway/waiting_room.hpp"
 
 namespace gs::gateway {

@@ -1,6 +1,7 @@
 #include "roles/login/login.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include "api/json.hpp"
 #include "roles/login/play_files.hpp"
@@ -8,6 +9,8 @@
 namespace gs::login {
 
 namespace {
+
+constexpr auto certificate_check_period = std::chrono::seconds{5};
 
 struct GuestRequest {
     std::string guest_key;
@@ -73,6 +76,12 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
     const auto login = settings.section("login");
     http_address =
         login.text("http.address", "127.0.0.1:7080", "where players log in over HTTP; port 0 takes any free one");
+    certificate_file = login.text("tls.certificate_file", "",
+                                  "PEM, with its chain, for https; read again when it changes; empty: plain HTTP; "
+                                  "inside the data directory unless absolute");
+    key_file = login.secret_file("tls.key_file", "", "PEM, the certificate's key");
+    if (certificate_file.empty() != key_file.empty())
+        login.reject("tls.certificate_file", "and tls.key_file go together: give both, or none");
     play = login.flag("http.play", development,
                       "a page at /play to try the server in a browser; in development mode only");
     const auto listed = login.texts("http.origins", {},
@@ -98,10 +107,10 @@ LoginSettings::LoginSettings(Settings settings, bool development) {
     tries_per_address_max = static_cast<std::size_t>(login.integer("tries_per_address_max", 10, {1, 1'000'000}, "tries",
                                                                    "wrong passwords in ten minutes from one address"));
     if (play && !development) login.reject("http.play", "is for development mode only");
-    if (!development && !transport::is_loopback(http_address)) {
+    if (!development && certificate_file.empty() && !transport::is_loopback(http_address)) {
         login.reject("http.address",
-                     "has no encryption, so outside of development mode it must be a loopback address "
-                     "behind a proxy that adds TLS");
+                     "has no encryption, so outside of development mode it must be a loopback address behind a proxy "
+                     "that adds TLS; or set tls.certificate_file and tls.key_file");
     }
 }
 
@@ -145,10 +154,12 @@ Login::Login(RoleContext& context)
       accounts_{persistence_, context.pool, context.loop, settings_.cost},
       data_directory_{context.data_directory},
       threads_{context.threads},
+      tls_{context.metrics, Role::login},
       by_account_{settings_.tries_per_account_max, std::chrono::minutes{1}},
       by_address_{settings_.tries_per_address_max, std::chrono::minutes{10}},
       granted_{context.metrics.counter("gameserver_logins_total", "tokens granted")},
-      refused_{context.metrics.counter("gameserver_logins_refused_total", "login requests that ended with an error")} {
+      refused_{context.metrics.counter("gameserver_logins_refused_total", "login requests that ended with an error")},
+      timers_{context.loop} {
     bus_.watch([this](const cluster::Instance& instance, bool /*up*/) {
         if (started_ && instance.address.role == Role::gateway) report();
     });
@@ -169,6 +180,8 @@ runtime::Task<> Login::start() {
         http::HttpServerOptions options;
         options.address = address.host;
         options.port = address.port;
+        load_certificate();
+        if (tls_.current() != nullptr) options.tls = read_certificate();
         server_ = std::make_unique<http::HttpServer>(options);
         route("POST", "/v1/guest", &Login::guest);
         route("POST", "/v1/register", &Login::register_account);
@@ -179,10 +192,35 @@ runtime::Task<> Login::start() {
         const auto started = server_->start();
         if (!started) throw Error{started.error().code(), "login.http.address: {}", started.error().message()};
         settings_.http_address = fmt::format("{}:{}", address.host, server_->port());
-        log::info("login listens on http://{}", settings_.http_address);
+        log::info("login listens on {}", url());
+        if (tls_.current() != nullptr)
+            timers_.every("certificate", certificate_check_period, [this] { renew_certificate(); });
     }
     started_ = true;
     report();
+}
+
+void Login::load_certificate() {
+    if (settings_.certificate_file.empty()) return;
+    const auto loaded = tls_.load(in_directory(data_directory_, settings_.certificate_file),
+                                  in_directory(data_directory_, settings_.key_file));
+    if (!loaded) throw Error{Code::invalid, "login.tls: {}", loaded.error().message()};
+}
+
+http::HttpTls Login::read_certificate() const {
+    const auto read = [this](const std::string& name) {
+        std::ifstream file{in_directory(data_directory_, name)};
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    return {read(settings_.certificate_file), read(settings_.key_file)};
+}
+
+void Login::renew_certificate() {
+    if (tls_.reload_changed()) renewal_due_ = true;
+    if (!renewal_due_) return;
+    const auto renewed = server_->renew_tls(read_certificate());
+    renewal_due_ = !renewed;
+    if (!renewed) log::error("login goes on with its old TLS certificate for now: {}", renewed.error().message());
 }
 
 void Login::load_roots() {
@@ -199,12 +237,17 @@ void Login::load_roots() {
     }
 }
 
+std::string Login::url() const {
+    return fmt::format("{}://{}", settings_.certificate_file.empty() ? "http" : "https", settings_.http_address);
+}
+
 /// Ready when there is a gateway to send players to; without one each login is refused.
-void Login::report() { bus_.announce(!bus_.ready(Role::gateway).empty(), 0, settings_.http_address); }
+void Login::report() { bus_.announce(!bus_.ready(Role::gateway).empty(), 0, url()); }
 
 runtime::Task<> Login::stop() {
     started_ = false;
-    bus_.announce(false, 0, settings_.http_address);
+    timers_.cancel_all();
+    bus_.announce(false, 0, url());
     server_.reset();
     co_return;
 }

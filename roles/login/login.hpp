@@ -9,6 +9,7 @@
 #include "api/http.hpp"
 #include "api/secure.hpp"
 #include "api/session.hpp"
+#include "api/tls_files.hpp"
 #include "roles/login/accounts.hpp"
 
 namespace gs::login {
@@ -16,6 +17,7 @@ namespace gs::login {
 struct LoginSettings {
     explicit LoginSettings(Settings settings, bool development);
     std::string http_address, private_key_file, zone;
+    std::string certificate_file, key_file;  ///< of https; both or none
     bool play;
     std::set<std::string> origins;
     std::vector<std::string> root_files;  ///< none when the gateways do not encrypt
@@ -54,6 +56,12 @@ private:
     using Answer = runtime::Task<http::HttpResponse> (Login::*)(Exchange);
 
     void report();
+    [[nodiscard]] std::string url() const;
+    /// Errors: the files cannot be used.
+    void load_certificate();
+    /// The pair that was just checked.
+    [[nodiscard]] http::HttpTls read_certificate() const;
+    void renew_certificate();
     void serve_play();
     /// Loop: any. Whether the page that asks may read the answer.
     bool admit_page(const http::HttpRequest& request, http::HttpResponse& response) const;
@@ -80,10 +88,13 @@ private:
     bool threads_, started_ = false;
     std::optional<SigningKey> key_;
     std::vector<std::string> roots_;  // base64url
+    TlsFiles tls_;
+    bool renewal_due_ = false;
     TryLimit by_account_, by_address_;
     std::unique_ptr<http::HttpServer> server_;
     gs::Counter& granted_;
     gs::Counter& refused_;
+    runtime::Timers timers_;
     runtime::Tasks tasks_;
 };
 

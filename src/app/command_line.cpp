@@ -95,6 +95,9 @@ void add_bot_flags(CLI::App& app, Flags& flags) {
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str();
     app.add_option("--login", bots.login, "the address of the login role")->capture_default_str();
+    app.add_option("--login-ca", bots.login_ca,
+                   "PEM file: the certificate of an https login must be of this authority, or be this one")
+        ->check(CLI::ExistingFile);
     app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")
         ->capture_default_str();
     app.add_option("--ramp", bots.ramp, "bots started per second")->capture_default_str();

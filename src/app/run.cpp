@@ -108,7 +108,7 @@ private:
         const auto* play =
             setting == config_.tree->values().end() ? nullptr : std::get_if<bool>(&setting->second.value);
         if (play != nullptr && !*play) return {};
-        return fmt::format("  try it in a browser http://{}/play\n", node_->endpoint(Role::login));
+        return fmt::format("  try it in a browser {}/play\n", node_->endpoint(Role::login));
     }
 
     void print_banner() const {
@@ -117,7 +117,7 @@ private:
             "  gameserver {} is ready, in development mode; keys and data are in\n"
             "  {}\n"
             "\n"
-            "  players log in at   http://{}/v1/guest\n"
+            "  players log in at   {}/v1/guest\n"
             "  and then connect to {}\n"
             "  health and metrics  http://{}/readyz  /healthz  /metrics\n"
             "\n"
@@ -126,8 +126,8 @@ private:
             "    gameserver bots --count 50 --scenario chat --seconds 10",
             version_, std::filesystem::absolute(config_.node.data_directory).string(), node_->endpoint(Role::login),
             node_->endpoint(Role::gateway), admin_->address(), play_line());
-        if (node_->endpoint(Role::login) != "127.0.0.1:7080")
-            text += fmt::format(" \\\n      --login http://{}", node_->endpoint(Role::login));
+        if (node_->endpoint(Role::login) != "http://127.0.0.1:7080")
+            text += fmt::format(" \\\n      --login {}", node_->endpoint(Role::login));
         std::cerr << text << "\n  stop with Ctrl-C; write a module: docs/tutorial.md\n\n";
     }
 

@@ -50,6 +50,8 @@ Error fetch_error(CURLcode code, const HttpFetch& fetch, const Received& receive
     }
     auto kind = Code::unavailable;
     if (code == CURLE_OPERATION_TIMEDOUT) kind = Code::deadline;
+    if (code == CURLE_SSL_CACERT_BADFILE) kind = Code::invalid;
+    if (code == CURLE_PEER_FAILED_VERIFICATION) kind = Code::forbidden;
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) kind = Code::invalid;
     return Error{kind, "{} {}: {}", fetch.method, fetch.url, *detail != '\0' ? detail : curl_easy_strerror(code)};
 }
@@ -92,6 +94,7 @@ Result<HttpResponse> HttpClient::fetch(const HttpFetch& fetch) {
     curl_easy_setopt(curl, CURLOPT_URL, fetch.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (!fetch.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, fetch.ca_file.c_str());
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(fetch.timeout.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail.data());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());

@@ -16,6 +16,7 @@ struct HttpFetch {
     std::string url;
     Headers headers{};
     std::string body{};
+    std::string ca_file{};                      ///< PEM; of https, trusted instead of the system's authorities
     std::chrono::milliseconds timeout{10'000};  ///< for all of it, from connecting to the last byte
     std::size_t response_bytes_max = 8 * 1024 * 1024;
 };
@@ -28,7 +29,7 @@ public:
     ~HttpClient();
 
     /// Any status is a response. Errors: invalid (url, or the answer is too large), unavailable (no connection, or it
-    /// broke), deadline.
+    /// broke), deadline, forbidden (the server's certificate is not to be trusted).
     Result<HttpResponse> fetch(const HttpFetch& fetch);
 
 private:

@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,6 +18,7 @@
 #include <system_error>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -29,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr unsigned listen_backlog = 4096;
+constexpr const char* tls_versions = "NORMAL:-VERS-TLS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 constexpr auto send_time_at_stop = 2s;
 /// A body that is too large is read to its end and thrown away, as clients that still send would take a closed
 /// connection for a failure and never see the 413. Beyond this they are cut off.
@@ -200,7 +203,9 @@ Result<int> open_listener(const HttpServerOptions& options) {
 /// starts anew with each byte, so that one byte a second would hold a connection for ever.
 class SlowConnections {
 public:
-    explicit SlowConnections(Clock::duration limit) : limit_{limit}, thread_{[this] { run(); }} {}
+    /// Calls `after_each_round` from its thread as well.
+    SlowConnections(Clock::duration limit, std::function<void()> after_each_round)
+        : limit_{limit}, after_each_round_{std::move(after_each_round)}, thread_{[this] { run(); }} {}
     SlowConnections(const SlowConnections&) = delete;
     SlowConnections& operator=(const SlowConnections&) = delete;
     ~SlowConnections() {
@@ -241,10 +246,14 @@ private:
                 // The library sees the end of the connection and closes it.
                 if (watched.since < oldest) ::shutdown(watched.descriptor, SHUT_RDWR);
             }
+            lock.unlock();
+            after_each_round_();
+            lock.lock();
         }
     }
 
     const Clock::duration limit_;
+    const std::function<void()> after_each_round_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::unordered_map<MHD_Connection*, Watched> connections_;
@@ -278,25 +287,28 @@ public:
             ::close(*listener);
             return port.error();
         }
-        slow_connections_ = std::make_unique<SlowConnections>(std::chrono::seconds{options_.timeout_seconds});
+        listener_ = *listener;
+        slow_connections_ = std::make_unique<SlowConnections>(std::chrono::seconds{options_.timeout_seconds},
+                                                              [this] { end_empty_daemons(); });
         pending_ = std::make_shared<PendingSet>();
-        constexpr unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-        daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &on_data, this, MHD_OPTION_LISTEN_SOCKET, *listener,
-                                   MHD_OPTION_NOTIFY_COMPLETED, &on_completed, this, MHD_OPTION_NOTIFY_CONNECTION,
-                                   &on_connection, this, MHD_OPTION_CONNECTION_LIMIT, options_.connections_max,
-                                   MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.connections_per_address_max,
-                                   MHD_OPTION_CONNECTION_TIMEOUT, options_.timeout_seconds,
-                                   MHD_OPTION_CONNECTION_MEMORY_LIMIT, options_.header_bytes_max,
-                                   MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-        if (daemon_ == nullptr) {  // the library has closed the listener or not, so it must be left alone
+        daemon_ = start_daemon(options_.tls);
+        if (daemon_ == nullptr) {
             slow_connections_.reset();
-            return Error{Code::internal,
-                         "http: the server on {} port {} did not start: no memory, threads or descriptors left (see "
-                         "ulimit -n and "
-                         "-u), or connections_max {} is not possible",
-                         options_.address, options_.port, options_.connections_max};
+            close_listener();
+            return no_daemon();
         }
         port_ = *port;
+        return {};
+    }
+
+    Result<void> renew_tls(const HttpTls& tls) {
+        auto* renewed = start_daemon(tls);
+        if (renewed == nullptr) return no_daemon();
+        auto* old = daemon_.exchange(renewed);
+        // Both accept from the same socket for a moment, so that no connection is refused in between.
+        const int its_listener = MHD_quiesce_daemon(old);
+        const std::lock_guard lock{old_daemons_mutex_};
+        old_daemons_.push_back({old, its_listener});
         return {};
     }
 
@@ -313,12 +325,78 @@ public:
         lock.unlock();
         MHD_stop_daemon(daemon_);
         daemon_ = nullptr;
+        {
+            const std::lock_guard old_lock{old_daemons_mutex_};
+            for (const auto& old : old_daemons_) old.end();
+            old_daemons_.clear();
+        }
         slow_connections_.reset();
+        close_listener();
     }
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
 private:
+    /// One whose certificate was replaced; it serves the connections that it has.
+    struct OldDaemon {
+        MHD_Daemon* daemon = nullptr;
+        int listener = -1;
+        bool was_empty = false;
+        void end() const {
+            MHD_stop_daemon(daemon);
+            ::close(listener);  // not before: the library's thread might still look at it
+        }
+    };
+
+    /// Twice empty, as it may just have accepted its last connection when it was told not to.
+    void end_empty_daemons() {
+        const std::lock_guard lock{old_daemons_mutex_};
+        std::erase_if(old_daemons_, [](OldDaemon& old) {
+            const auto* info = MHD_get_daemon_info(old.daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+            const bool is_empty = info != nullptr && info->num_connections == 0;
+            if (!std::exchange(old.was_empty, is_empty) || !is_empty) return false;
+            old.end();
+            return true;
+        });
+    }
+
+    void close_listener() { ::close(std::exchange(listener_, -1)); }
+
+    [[nodiscard]] Error no_daemon() const {
+        return Error{Code::internal,
+                     "http: the server on {} port {} did not start: no memory, threads or descriptors left (see "
+                     "ulimit -n and -u), or connections_max {} or the certificate is not possible",
+                     options_.address, options_.port, options_.connections_max};
+    }
+
+    /// Null: it did not start.
+    MHD_Daemon* start_daemon(const std::optional<HttpTls>& tls) {
+        // Each one has a descriptor of its own for the socket, as the library closes it.
+        const int listener = ::fcntl(listener_, F_DUPFD_CLOEXEC, 0);
+        if (listener < 0) return nullptr;
+        unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+        std::vector<MHD_OptionItem> tls_options;
+        if (tls) {
+            flags |= MHD_USE_TLS;
+            const auto add = [&](MHD_OPTION option, const char* text) {
+                tls_options.push_back({option, 0, const_cast<char*>(text)});  // its parameter is only not const
+            };
+            add(MHD_OPTION_HTTPS_MEM_CERT, tls->certificate_chain.c_str());
+            add(MHD_OPTION_HTTPS_MEM_KEY, tls->key.c_str());
+            add(MHD_OPTION_HTTPS_PRIORITIES, tls_versions);
+        }
+        tls_options.push_back({MHD_OPTION_END, 0, nullptr});
+        auto* daemon = MHD_start_daemon(
+            flags, 0, nullptr, nullptr, &on_data, this, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED,
+            &on_completed, this, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_CONNECTION_LIMIT,
+            options_.connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.connections_per_address_max,
+            MHD_OPTION_CONNECTION_TIMEOUT, options_.timeout_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            options_.header_bytes_max, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls_options.data(),
+            MHD_OPTION_END);
+        // Else the library has closed the listener or not, so it must be left alone.
+        return daemon;
+    }
+
     static MHD_Result on_data(void* self, MHD_Connection* connection, const char* path, const char* method,
                               const char* /*version*/, const char* data, std::size_t* size, void** context) {
         return static_cast<Implementation*>(self)->receive(connection, path, method, {data, *size}, *size, *context);
@@ -436,7 +514,7 @@ private:
         return {nullptr, std::move(refusal)};
     }
 
-    static MHD_Result send(MHD_Connection* connection, const HttpResponse& response) {
+    MHD_Result send(MHD_Connection* connection, const HttpResponse& response) {
         // The library copies; its parameter is only not const.
         auto* body = const_cast<char*>(response.body.data());
         const std::unique_ptr<MHD_Response, decltype(&MHD_destroy_response)> built{
@@ -444,6 +522,9 @@ private:
         if (built == nullptr) return MHD_NO;
         if (!response.content_type.empty()) add_header(*built, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type);
         for (const auto& [name, value] : response.headers) add_header(*built, name, value);
+        // A client that asks again and again would keep an old certificate for ever.
+        const auto* of = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_DAEMON);
+        if (of->daemon != daemon_) add_header(*built, MHD_HTTP_HEADER_CONNECTION, "close");
         return MHD_queue_response(connection, response.status, built.get());
     }
 
@@ -466,7 +547,10 @@ private:
     std::map<std::string, std::map<std::string, std::shared_ptr<const Route>>> routes_;
     std::shared_ptr<PendingSet> pending_;
     std::unique_ptr<SlowConnections> slow_connections_;
-    MHD_Daemon* daemon_ = nullptr;
+    int listener_ = -1;
+    std::atomic<MHD_Daemon*> daemon_ = nullptr;  // written by the thread that starts and stops
+    std::mutex old_daemons_mutex_;
+    std::vector<OldDaemon> old_daemons_;
     std::uint16_t port_ = 0;
 };
 
@@ -477,6 +561,7 @@ void HttpServer::route(std::string method, std::string path, Executor executor, 
     implementation_->route(std::move(method), std::move(path), std::move(executor), std::move(handler));
 }
 Result<void> HttpServer::start() { return implementation_->start(); }
+Result<void> HttpServer::renew_tls(HttpTls tls) { return implementation_->renew_tls(tls); }
 void HttpServer::stop() { implementation_->stop(); }
 std::uint16_t HttpServer::port() const { return implementation_->port(); }
 

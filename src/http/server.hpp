@@ -1,5 +1,5 @@
 #pragma once
-// HTTP/1.1 server on a thread of its own. A handler runs where its executor puts it (a role's loop) and may answer
+// HTTP/1.1 server on a thread of its own, with TLS (1.2 and above) when it has a certificate. A handler runs where its executor puts it (a role's loop) and may answer
 // later, from any thread; meanwhile the connection costs no thread. Every error is JSON (see json_error).
 // Owner: stop() or the destructor answers what is pending with 503; exchanges may outlive the server and then do
 // nothing. Loop: start() and stop() block shortly and must not be called by a handler.
@@ -7,12 +7,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "http/message.hpp"
 
 namespace gs::http {
+
+/// PEM texts; the certificate's chain in one of them, its own first.
+struct HttpTls {
+    std::string certificate_chain, key;
+};
 
 struct HttpServerOptions {
     std::string address = "127.0.0.1";  ///< an IP address of this machine; 0.0.0.0 or :: for all
@@ -23,6 +29,7 @@ struct HttpServerOptions {
     unsigned timeout_seconds = 15;
     std::size_t body_bytes_max = 64 * 1024;
     std::size_t header_bytes_max = 16 * 1024;
+    std::optional<HttpTls> tls{};  ///< none: plain HTTP
 };
 
 class PendingExchange;
@@ -60,8 +67,12 @@ public:
     /// well.
     void route(std::string method, std::string path, Executor executor, Handler handler);
 
-    /// Errors: conflict (port in use), invalid (address), forbidden (port below 1024), internal.
+    /// Errors: conflict (port in use), invalid (address), forbidden (port below 1024), internal (among others when the
+    /// certificate is unusable: the library does not say why, so check it before).
     Result<void> start();
+    /// After start(), on the same thread. New connections get this certificate. What older ones have asked is answered,
+    /// then they are closed; while they last the limits count them apart. Error: internal; all stays as it was.
+    Result<void> renew_tls(HttpTls tls);
     /// Answers pending exchanges with 503, lets answers go out for at most two seconds, then closes everything.
     void stop();
 

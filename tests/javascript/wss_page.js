@@ -1,4 +1,4 @@
-// A tab opens /play of a server that has a TLS certificate: it plays over wss.
+// A tab opens /play of a server that has a TLS certificate: it is loaded over https and plays over wss.
 // usage: wss_page LOGIN_URL CHROMIUM SCRATCH_DIRECTORY
 import assert from "node:assert/strict";
 
@@ -21,5 +21,5 @@ await main(async () => {
     } finally {
         await browser.stop();
     }
-    return "a tab over wss";
+    return "a tab over https and wss";
 });

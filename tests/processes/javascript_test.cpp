@@ -86,15 +86,50 @@ TEST_CASE("two tabs of a browser open the page, hear each other, and come back w
     CHECK(page.output().find("ok: ") != std::string::npos);
 }
 
-TEST_CASE("a tab of a browser plays over wss when the server has a certificate", "[process][NET-06][DEP-05]") {
+TEST_CASE("a tab of a browser plays over https and wss when the server has a certificate",
+          "[process][NET-06][DEP-05][MSG-06]") {
     const ScratchDirectory directory;
     const auto certificate = (directory.path() / "site").string();
     scenarios::write_self_signed(certificate, "127.0.0.1");
-    const Server server{directory.path() / "data",
-                        {"--set", "gateway.tls.certificate_file=" + certificate + ".pem", "--set",
-                         "gateway.tls.key_file=" + certificate + ".key"}};
-    const auto page = run(node("wss_page", {server.login_url(), GS_CHROMIUM, directory.path().string()}));
+    std::vector<std::string> more;
+    for (const std::string role : {"gateway", "login"}) {
+        more.insert(more.end(), {"--set", fmt::format("{}.tls.certificate_file={}.pem", role, certificate), "--set",
+                                 fmt::format("{}.tls.key_file={}.key", role, certificate)});
+    }
+    const Server server{directory.path() / "data", more};
+    const auto url = "https" + server.login_url().substr(4);
+    const auto page = run(node("wss_page", {url, GS_CHROMIUM, directory.path().string()}));
     INFO(page.output);
     CHECK(page.code == 0);
-    CHECK(page.output.find("ok: a tab over wss") != std::string::npos);
+    CHECK(page.output.find("ok: a tab over https and wss") != std::string::npos);
+}
+
+TEST_CASE("a client in Node logs in over https when it knows the authority", "[process][DEP-05][MSG-06]") {
+    const ScratchDirectory directory;
+    const auto certificate = (directory.path() / "login").string();
+    scenarios::write_self_signed(certificate, "127.0.0.1");
+    const Server server{directory.path() / "data",
+                        {"--set", "login.tls.certificate_file=" + certificate + ".pem", "--set",
+                         "login.tls.key_file=" + certificate + ".key"}};
+    const auto url = "https" + server.login_url().substr(4);
+    auto bot = node("chat_bot", {url, "lobby"});
+    const auto stranger = run(bot);
+    INFO(stranger.output);
+    CHECK(stranger.code != 0);
+    CHECK(stranger.output.find("unavailable") != std::string::npos);
+    bot.insert(bot.begin(), {"env", "NODE_EXTRA_CA_CERTS=" + certificate + ".pem"});
+    const auto login = client::LoginClient{url, certificate + ".pem"}.guest().value();
+    client::BlockingClient anna;
+    bool heard = false;
+    anna.on<chat::Said>([&](const chat::Said& /*said*/) { heard = true; });
+    anna.connect(login.gateways.at(0).host, login.gateways.at(0).port, login.token).value();
+    anna.request(chat::Join{"lobby"}).value();
+    Process friendly{bot};
+    wait_until("a line of the client in Node", [&] {
+        anna.poll(std::chrono::milliseconds{20});
+        return heard;
+    });
+    anna.request(chat::Say{"lobby", "hello from C++"}).value();
+    friendly.wait_line(fmt::format("from {}: hello from C++", login.player));
+    CHECK(friendly.wait_exit() == 0);
 }

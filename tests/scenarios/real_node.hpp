@@ -22,7 +22,7 @@ public:
     RealNode(const RealNode&) = delete;
     RealNode& operator=(const RealNode&) = delete;
 
-    [[nodiscard]] std::string login_url(const std::string& path) const { return "http://" + login_ + path; }
+    [[nodiscard]] std::string login_url(const std::string& path) const { return login_ + path; }
     [[nodiscard]] const std::string& gateway() const { return gateway_; }
     [[nodiscard]] double metric(const std::string& series) { return read_metric(node_->metrics(), series); }
 

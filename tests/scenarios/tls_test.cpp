@@ -1,20 +1,18 @@
 // TLS on the port of clients, as browsers need it for wss: over real sockets, against OpenSSL's own client.
 #include <arpa/inet.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 #include <thread>
 
 #include <catch2/catch.hpp>
 
-#include "roles/gateway/tls_files.hpp"
+#include "api/tls_files.hpp"
 #include "storage/scratch_directory.hpp"
 #include "tests/scenarios/real_node.hpp"
 #include "tests/scenarios/self_signed.hpp"
+#include "tests/scenarios/tls_socket.hpp"
 #include "wire/websocket.hpp"
 
 using namespace gs;
@@ -22,57 +20,6 @@ using namespace gs::scenarios;
 namespace websocket = wire::websocket;
 
 namespace {
-
-/// A blocking client that gives up after 20 s.
-class TlsSocket {
-public:
-    explicit TlsSocket(const std::string& address) : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
-        const timeval limit{20, 0};
-        ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-        const auto parts = transport::parse_host_port(address).value();
-        sockaddr_in end{};
-        end.sin_family = AF_INET;
-        end.sin_port = htons(parts.port);
-        ::inet_pton(AF_INET, parts.host.c_str(), &end.sin_addr);
-        REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&end), sizeof end) == 0);
-        SSL_set_fd(ssl_.get(), socket_);
-        is_open_ = SSL_connect(ssl_.get()) == 1;
-    }
-    ~TlsSocket() { ::close(socket_); }
-    TlsSocket(const TlsSocket&) = delete;
-    TlsSocket& operator=(const TlsSocket&) = delete;
-
-    [[nodiscard]] bool is_open() const { return is_open_; }
-    [[nodiscard]] std::string owner() const {
-        const std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(ssl_.get()),
-                                                                      &X509_free};
-        if (certificate == nullptr) return {};
-        char name[64] = {};
-        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
-        return name;
-    }
-    void send(BytesView bytes) {
-        REQUIRE(SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size()));
-    }
-    /// Until `size` bytes are there, or the other side has ended it.
-    std::string receive(std::size_t size) {
-        std::string text(size, '\0');
-        std::size_t got = 0;
-        while (got < size) {
-            const int count = SSL_read(ssl_.get(), text.data() + got, static_cast<int>(size - got));
-            if (count <= 0) break;
-            got += static_cast<std::size_t>(count);
-        }
-        text.resize(got);
-        return text;
-    }
-
-private:
-    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), &SSL_CTX_free};
-    std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{SSL_new(context_.get()), &SSL_free};
-    int socket_;
-    bool is_open_ = false;
-};
 
 std::string hello() {
     Buffer out;
@@ -176,22 +123,25 @@ TEST_CASE("a renewed certificate that cannot be used leaves the old one", "[tls]
     const storage::ScratchDirectory directory;
     write_self_signed(directory.file("gate"), "good");
     Metrics metrics;
-    gateway::TlsFiles files{metrics};
+    TlsFiles files{metrics, Role::gateway};
     REQUIRE(files.load(directory.file("gate.pem"), directory.file("gate.key")));
     const auto* before = files.current();
-    const auto renew = [&](const std::string& owner) {
+    auto renew = [&, count = 0](const std::string& owner, long good_for_seconds = 3600) mutable {
         if (owner.empty()) {
             std::ofstream{directory.file("gate.pem")} << "half a file";
         } else {
-            write_self_signed(directory.file("gate"), owner);
+            write_self_signed(directory.file("gate"), owner, good_for_seconds);
         }
         const auto stamp = std::filesystem::last_write_time(directory.file("gate.pem"));
-        std::filesystem::last_write_time(directory.file("gate.pem"), stamp + 1s);
-        files.reload_changed();
+        std::filesystem::last_write_time(directory.file("gate.pem"), stamp + ++count * 1s);
+        return files.reload_changed();
     };
-    renew("");
+    CHECK_FALSE(renew(""));
     CHECK(files.current() == before);
-    renew("better");
+    CHECK_FALSE(renew("late", -1));
+    CHECK(files.current() == before);
+    CHECK(renew("better"));
+    CHECK_FALSE(files.reload_changed());
     CHECK(files.current() != before);
     CHECK(files.current() != nullptr);
 }

@@ -14,9 +14,10 @@ struct LoginPool::Job {
     Result<client::Login> result = Error{Code::unavailable, "the login was not asked"};
 };
 
-LoginPool::LoginPool(asio::io_context& io, std::string url, std::size_t threads) : io_{io} {
+LoginPool::LoginPool(asio::io_context& io, const std::string& url, const std::string& ca_file, std::size_t threads)
+    : io_{io} {
     for (std::size_t i = 0; i < threads; ++i) {
-        threads_.emplace_back([this, url] { work(client::LoginClient{url}); });
+        threads_.emplace_back([this, url, ca_file] { work(client::LoginClient{url, ca_file}); });
     }
 }
 

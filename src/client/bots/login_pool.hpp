@@ -19,7 +19,7 @@ namespace gs::bots {
 
 class LoginPool {
 public:
-    LoginPool(asio::io_context& io, std::string url, std::size_t threads);
+    LoginPool(asio::io_context& io, const std::string& url, const std::string& ca_file, std::size_t threads);
     LoginPool(const LoginPool&) = delete;
     LoginPool& operator=(const LoginPool&) = delete;
     /// Those who wait never hear.

@@ -103,7 +103,7 @@ private:
 
 Run::Run(const BotOptions& run_options)
     : options{run_options}, name{random_name()}, cards(options.count), ledger{options.ledger_file} {
-    logins.emplace(io, options.login, login_threads);
+    logins.emplace(io, options.login, options.login_ca, login_threads);
     for (std::size_t i = 0; i < options.count; ++i) bots_.push_back(std::make_unique<Bot>(*this, i));
 }
 

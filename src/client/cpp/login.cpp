@@ -111,7 +111,8 @@ Error parse_login_error(unsigned status, std::string_view text) {
                  status};
 }
 
-LoginClient::LoginClient(std::string base_url) : base_url_{std::move(base_url)} {
+LoginClient::LoginClient(std::string base_url, std::string ca_file)
+    : base_url_{std::move(base_url)}, ca_file_{std::move(ca_file)} {
     while (base_url_.ends_with('/')) base_url_.pop_back();
 }
 
@@ -120,6 +121,7 @@ Result<std::string> LoginClient::fetch(std::string method, std::string_view path
     fetch.method = std::move(method);
     fetch.url = base_url_ + std::string{path};
     fetch.body = std::move(body);
+    fetch.ca_file = ca_file_;
     if (!fetch.body.empty()) fetch.headers.emplace_back("Content-Type", "application/json");
     auto response = http_.fetch(fetch);
     if (!response) return response.error();

@@ -1,7 +1,7 @@
 #pragma once
 // Asks the login role for a token over HTTP. Blocking. Owner: one object for each thread.
 // Errors: what the server answered (unauthenticated, conflict, limited ...), or unavailable and deadline of the
-// network.
+// network, or forbidden when the certificate of https is not to be trusted.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +23,9 @@ struct Login {
 
 class LoginClient {
 public:
-    /// For example "http://127.0.0.1:7080".
-    explicit LoginClient(std::string base_url);
+    /// For example "https://login.example:7080". `ca_file`: PEM, the authority that the server's certificate must be of;
+    /// empty: those of the system.
+    explicit LoginClient(std::string base_url, std::string ca_file = {});
 
     /// A new guest, or with the key of an earlier login that one again.
     [[nodiscard]] Result<Login> guest(std::string_view guest_key = {});
@@ -35,7 +36,7 @@ public:
 private:
     Result<std::string> fetch(std::string method, std::string_view path, std::string body);
 
-    std::string base_url_;
+    std::string base_url_, ca_file_;
     http::HttpClient http_;
 };
 

@@ -1,9 +1,9 @@
-#include "roles/gateway/tls_files.hpp"
+#include "api/tls_files.hpp"
 
-namespace gs::gateway {
+namespace gs {
 
-TlsFiles::TlsFiles(Metrics& metrics)
-    : expires_{metrics.gauge("gameserver_gateway_certificate_expires_seconds",
+TlsFiles::TlsFiles(Metrics& metrics, Role role)
+    : expires_{metrics.gauge(fmt::format("gameserver_{}_certificate_expires_seconds", to_string(role)),
                              "when the TLS certificate ends, in seconds since 1970; 0: there is none")} {}
 
 Result<void> TlsFiles::load(std::filesystem::path chain, std::filesystem::path key) {
@@ -12,14 +12,15 @@ Result<void> TlsFiles::load(std::filesystem::path chain, std::filesystem::path k
     return read();
 }
 
-void TlsFiles::reload_changed() {
-    if (certificate_ == nullptr || stamp() == read_) return;
+bool TlsFiles::reload_changed() {
+    if (certificate_ == nullptr || stamp() == read_) return false;
     const auto loaded = read();
     if (loaded) {
         log::info("the TLS certificate {} was read again", chain_.string());
     } else {
         log::error("the TLS certificate stays as it was: {}", loaded.error().message());
     }
+    return loaded.has_value();
 }
 
 TlsFiles::Stamp TlsFiles::stamp() const {
@@ -31,10 +32,11 @@ Result<void> TlsFiles::read() {
     read_ = stamp();
     auto loaded = transport::load_tls_certificate(chain_, key_);
     if (!loaded) return loaded.error();
+    const auto expires = (*loaded)->expires();
+    if (expires <= std::chrono::system_clock::now()) return Error{Code::invalid, "{} has expired", chain_.string()};
     certificate_ = std::move(*loaded);
-    const auto expires = certificate_->expires().time_since_epoch();
-    expires_.set(std::chrono::duration_cast<std::chrono::seconds>(expires).count());
+    expires_.set(std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count());
     return {};
 }
 
-}  // namespace gs::gateway
+}  // namespace gs

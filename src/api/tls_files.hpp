@@ -1,21 +1,22 @@
 #pragma once
-// The gateway's TLS certificate, read again when its files change, so that a renewal needs no restart.
-// Owner: the gateway. Loop: its own.
+// A role's TLS certificate, read again when its files change, so that a renewal needs no restart.
+// Owner: the role. Loop: its own.
 #include <filesystem>
 #include <memory>
 
 #include "api/role.hpp"
 
-namespace gs::gateway {
+namespace gs {
 
 class TlsFiles {
 public:
-    explicit TlsFiles(Metrics& metrics);
+    /// The metric says when the certificate ends.
+    TlsFiles(Metrics& metrics, Role role);
 
-    /// Errors: the files cannot be used, and why.
+    /// Errors: the files cannot be used, and why; also when the certificate has expired.
     [[nodiscard]] Result<void> load(std::filesystem::path chain, std::filesystem::path key);
-    /// Loads what has changed; what cannot be used is logged, and the old one stays.
-    void reload_changed();
+    /// Loads what has changed; what cannot be used is logged, and the old one stays. True: there is a new one.
+    bool reload_changed();
     /// Null: there is none.
     [[nodiscard]] transport::TlsCertificate* current() { return certificate_.get(); }
 
@@ -30,4 +31,4 @@ private:
     Gauge& expires_;
 };
 
-}  // namespace gs::gateway
+}  // namespace gs
