@@ -98,6 +98,8 @@ void add_bot_flags(CLI::App& app, Flags& flags) {
     app.add_option("--login-ca", bots.login_ca,
                    "PEM file: the certificate of an https login must be of this authority, or be this one")
         ->check(CLI::ExistingFile);
+    app.add_option("--client-version", bots.client_version, "what they say their version is, such as 1.4")
+        ->capture_default_str();
     app.add_option("--rate", bots.rate, "actions per second of each bot; 0: as fast as answers come")
         ->capture_default_str();
     app.add_option("--ramp", bots.ramp, "bots started per second")->capture_default_str();

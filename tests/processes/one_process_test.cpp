@@ -207,3 +207,19 @@ TEST_CASE("a login with 10 MB of JSON is refused and costs no memory", "[process
     CHECK(peak_memory_bytes(server.process().pid()) - before < 10'000'000);  // less than a single body
     const Guest others_are_not_disturbed{server};
 }
+
+TEST_CASE("bots say the version that they are told to", "[process][TOL-03]") {
+    const ScratchDirectory directory;
+    const Server server{directory.path() / "data", {"--set", "gateway.client_version_min=1.4"}};
+    const auto play = [&](std::vector<std::string> more) {
+        more.insert(more.end(), {"--count", "3", "--scenario", "echo", "--seconds", "0.5"});
+        return run(bots(server.login_url(), directory.file("report.json"), more));
+    };
+    const auto silent = play({});
+    CHECK(silent.code == 1);
+    CHECK(silent.output.find("outdated") != std::string::npos);
+    CHECK(play({"--client-version", "1.3"}).code == 1);
+    const auto good = play({"--client-version", "1.4"});
+    INFO(good.output);
+    CHECK(good.code == 0);
+}

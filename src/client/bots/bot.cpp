@@ -26,9 +26,10 @@ std::int64_t unix_seconds() {
         .count();
 }
 
-client::ClientOptions client_options(bool survives) {
+client::ClientOptions client_options(const BotOptions& bots) {
     client::ClientOptions options;
-    options.resumes = survives;
+    options.resumes = bots.survive;
+    options.protocol.client_version = bots.client_version;
     return options;
 }
 
@@ -50,7 +51,7 @@ Bot::Bot(Run& run, std::size_t index)
     : run_{run},
       index_{index},
       random_{static_cast<std::minstd_rand::result_type>((run.options.seed * 1'000'003 + index) % 2'147'483'646 + 1)},
-      client_{run.io, client_options(run.options.survive)},
+      client_{run.io, client_options(run.options)},
       timer_{run.io} {
     client_.on_away([this](const wire::Close& /*close*/) { lost_at_ = Clock::now(); });
     client_.on_resumed([this](bool gap) { count_resume(gap); });

@@ -12,9 +12,10 @@ struct BotOptions {
     std::string scenario = "mixed";
     std::chrono::milliseconds time{20'000};  ///< of play, after the last bot has started
     std::string login = "http://127.0.0.1:7080";
-    std::string login_ca;  ///< PEM file, for https; empty: the authorities of the system
-    double rate = 1;       ///< actions per second of each bot; 0: the next one at once
-    double ramp = 500;     ///< bots started per second
+    std::string login_ca;                ///< PEM file, for https; empty: the authorities of the system
+    std::string client_version = "cpp";  ///< that they say in their hello
+    double rate = 1;                     ///< actions per second of each bot; 0: the next one at once
+    double ramp = 500;                   ///< bots started per second
     std::uint64_t seed = 1;
     std::string json_file;    ///< the report; "-": standard output instead of the readable one
     std::string ledger_file;  ///< what the server confirmed, to compare with the database: see ledger.hpp
