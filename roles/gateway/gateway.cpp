@@ -114,7 +114,7 @@ runtime::Task<> Gateway::start() {
     load_key();
     load_certificate();
     load_own_identity();
-    transport::ListenOptions options;
+    auto options = settings_.listen;
     options.spare_files = spare_files;
     options.unsent_bytes_max =
         static_cast<int>(settings_.queue_bytes_soft);  // else a slow reader is seen much too late

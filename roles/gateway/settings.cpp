@@ -20,6 +20,7 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     const auto listener = read_client_listener(settings, development);
     address = listener.address;
     encrypted = listener.encrypted;
+    listen = listener.options;
     advertise = gateway.text("tcp.advertise", "", "the address that login tells clients; empty: tcp.address");
     websocket_advertise = gateway.text("websocket.advertise", "",
                                        "the URL that login tells browsers; empty: tcp.advertise with ws://, or with "

@@ -26,6 +26,7 @@ struct GatewaySettings {
     std::chrono::milliseconds message_age_max;
     std::size_t bytes_per_second_max;
     std::set<std::string> proxies;
+    transport::ListenOptions listen;
     std::string public_key_file, zone;
     bool encrypted;
     std::optional<session::Version> client_version_min;

@@ -13,6 +13,7 @@ namespace gs {
 struct ClientListener {
     std::string address;
     bool encrypted = true;
+    transport::ListenOptions options{};
 };
 /// In development mode a loopback address is plain unless it is told otherwise.
 [[nodiscard]] ClientListener read_client_listener(const Settings& settings, bool development);

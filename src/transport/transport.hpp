@@ -2,8 +2,10 @@
 // How bytes travel: one interface, a folder for each way (tcp/, memory/). A connection belongs to one loop.
 // Owner: whoever holds the shared_ptr; an operation in flight keeps the object alive, not the connection open.
 // Loop: every call and every callback on the connection's own loop.
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -63,6 +65,11 @@ struct ListenOptions {
     /// So many bytes the system queues for a connection that are not on their way; more stay in queued_bytes(), where
     /// they are seen. 0: as many as it likes, which is megabytes.
     int unsent_bytes_max = 0;
+    /// Of each connection, in the system; 0: it decides. The system doubles them for its own needs, and has a most.
+    int send_buffer_bytes = 0, receive_buffer_bytes = 0;
+    /// TCP asks a peer that was silent for so long, and gives it up after about twice as long. 0: never; not set: as the
+    /// system does, which is hours.
+    std::optional<std::chrono::seconds> keepalive{};
 };
 
 class Transport {

@@ -23,7 +23,6 @@ TcpConnection::TcpConnection(runtime::EpollLoop& loop, int socket)
     : EndOfTurn{Phase::send}, loop_{loop}, socket_{socket} {
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    ::setsockopt(socket_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
 TcpConnection::~TcpConnection() { shut(); }

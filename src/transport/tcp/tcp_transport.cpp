@@ -25,6 +25,7 @@ namespace {
 
 constexpr auto accept_pause = std::chrono::milliseconds{100};
 constexpr int accepts_per_turn = 64;
+constexpr int keepalive_probes = 3;
 
 /// Sockets with this number and above are not kept. (A new socket takes the lowest number that is free.)
 int sockets_end(int spare_files) {
@@ -58,9 +59,7 @@ public:
         socket_ = open_socket(*end);
         if (socket_ < 0) return refused(address, errno);
         const int on = 1;
-        const int unsent = options_.unsent_bytes_max;
-        // Accepted sockets inherit it.
-        if (unsent > 0) ::setsockopt(socket_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+        set_options();
         const bool listens = ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
                              ::bind(socket_, end->get(), end->size) == 0 && ::listen(socket_, options_.backlog) == 0;
         if (!listens) return refused(address, errno);
@@ -74,6 +73,23 @@ public:
     std::uint64_t pauses() const override { return pauses_; }
 
 private:
+    /// Before listen(), so that the window of connections can be as large as their buffers; accepted sockets inherit all.
+    void set_options() const {
+        const auto set = [this](int level, int name, int value) {
+            ::setsockopt(socket_, level, name, &value, sizeof(value));
+        };
+        if (options_.unsent_bytes_max > 0) set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, options_.unsent_bytes_max);
+        if (options_.send_buffer_bytes > 0) set(SOL_SOCKET, SO_SNDBUF, options_.send_buffer_bytes);
+        if (options_.receive_buffer_bytes > 0) set(SOL_SOCKET, SO_RCVBUF, options_.receive_buffer_bytes);
+        if (!options_.keepalive) return set(SOL_SOCKET, SO_KEEPALIVE, 1);
+        const auto idle = static_cast<int>(options_.keepalive->count());
+        if (idle == 0) return;
+        set(SOL_SOCKET, SO_KEEPALIVE, 1);
+        set(IPPROTO_TCP, TCP_KEEPIDLE, idle);
+        set(IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, idle / keepalive_probes));
+        set(IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+    }
+
     Error refused(const HostPort& address, int why) {
         if (socket_ >= 0) ::close(std::exchange(socket_, -1));
         if (why == EADDRINUSE) {
@@ -194,6 +210,8 @@ private:
         const auto end = ends_.front();
         ends_.erase(ends_.begin());
         socket_ = open_socket(end);
+        const int on = 1;
+        ::setsockopt(socket_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
         if (socket_ < 0 || (::connect(socket_, end.get(), end.size) != 0 && errno != EINPROGRESS)) {
             refused(errno);
             return;

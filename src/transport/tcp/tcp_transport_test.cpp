@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <future>
 #include <optional>
 #include <random>
@@ -12,6 +13,7 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/epoll_loop.hpp"
+#include "tests/scenarios/own_sockets.hpp"
 #include "transport/tcp/tcp_transport.hpp"
 
 using namespace gs;
@@ -128,11 +130,11 @@ struct Session final : ConnectionHandler {
 };
 
 struct Server {
-    explicit Server(bool echo = true, std::size_t multiple = 1) {
+    explicit Server(bool echo = true, std::size_t multiple = 1, ListenOptions options = {}) {
         thread.ask([&] {
             listener =
                 transport
-                    ->listen(thread.loop, "127.0.0.1:0", {},
+                    ->listen(thread.loop, "127.0.0.1:0", options,
                              [this, echo, multiple](auto connection) {
                                  sessions.push_back(std::make_unique<Session>(std::move(connection), multiple, echo));
                              })
@@ -325,6 +327,65 @@ TEST_CASE("connecting speaks with a listener of the same transport", "[transport
     CHECK(server.thread.eventually([&] { return near != nullptr && near->received == "hello"; }));
     CHECK(near->connection->remote() == server.address);
     server.thread.ask([&] { near->connection->close(); });
+}
+
+TEST_CASE("what is set for a listener holds for the connections that it accepts", "[transport][tcp][NET-10][NET-11]") {
+    using scenarios::find_own_socket;
+    using scenarios::socket_option;
+    ListenOptions options;
+    options.backlog = 7;
+    options.send_buffer_bytes = 20'000;
+    options.receive_buffer_bytes = 30'000;
+    options.keepalive = 31s;
+    Server server{true, 1, options};
+    const auto port = parse_host_port(server.address).value().port;
+    CHECK(scenarios::backlog_of(find_own_socket(port, true).value()) == 7);
+    const Client client{server.address};
+    REQUIRE(server.accepted(1));
+    const int accepted = find_own_socket(port, false).value();
+    CHECK(socket_option(accepted, SOL_SOCKET, SO_SNDBUF) == 40'000);  // the system's own part is in it
+    CHECK(socket_option(accepted, SOL_SOCKET, SO_RCVBUF) == 60'000);
+    CHECK(socket_option(accepted, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(socket_option(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 31);
+    CHECK(socket_option(accepted, IPPROTO_TCP, TCP_KEEPINTVL) == 10);
+    CHECK(socket_option(accepted, IPPROTO_TCP, TCP_KEEPCNT) == 3);
+    CHECK(socket_option(accepted, IPPROTO_TCP, TCP_NODELAY) == 1);
+}
+
+TEST_CASE("keepalive may be off, or as the system has it", "[transport][tcp][NET-10]") {
+    using scenarios::find_own_socket;
+    using scenarios::socket_option;
+    const auto accepted_by = [](const ListenOptions& options) {
+        Server server{true, 1, options};
+        const Client client{server.address};
+        REQUIRE(server.accepted(1));
+        const int accepted = find_own_socket(parse_host_port(server.address).value().port, false).value();
+        return std::array{socket_option(accepted, SOL_SOCKET, SO_KEEPALIVE),
+                          socket_option(accepted, IPPROTO_TCP, TCP_KEEPIDLE),
+                          socket_option(accepted, IPPROTO_TCP, TCP_KEEPINTVL)};
+    };
+    const int fresh = ::socket(AF_INET, SOCK_STREAM, 0);
+    const auto idle = socket_option(fresh, IPPROTO_TCP, TCP_KEEPIDLE);
+    const auto interval = socket_option(fresh, IPPROTO_TCP, TCP_KEEPINTVL);
+    ::close(fresh);
+    ListenOptions options;
+    CHECK(accepted_by(options) == std::array{1, idle, interval});
+    options.keepalive = 0s;
+    CHECK(accepted_by(options)[0] == 0);
+    options.keepalive = 1s;  // asked each second then
+    CHECK(accepted_by(options) == std::array{1, 1, 1});
+
+    Server server;
+    std::shared_ptr<Connection> near;
+    server.thread.ask([&] {
+        server.transport->connect(server.thread.loop, server.address, 5s,
+                                  [&](auto got) { near = std::move(got).value(); });
+    });
+    REQUIRE(server.thread.eventually([&] { return near != nullptr; }));
+    const auto far = server.thread.ask([&] { return server.sessions.at(0)->connection->remote(); });
+    const int connecting = find_own_socket(parse_host_port(far).value().port, false).value();
+    CHECK(socket_option(connecting, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    server.thread.ask([&] { near->close(); });
 }
 
 TEST_CASE("a port in use is said with its number", "[transport][tcp][NET-10]") {
