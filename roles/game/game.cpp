@@ -35,6 +35,7 @@ Game::Game(RoleContext& context)
                 persistence_,
                 {[this](Player& player) { drop_fenced(player); }, [this](Player& player) { drop(player); }}},
       hand_over_{context.bus, players_, context.metrics, *this},
+      call_log_{context.bus, context.modules, settings_.log_calls},
       players_gauge_{metrics_.gauge("gameserver_game_players", "players in the game roles of this node")},
       gone_{metrics_.counter("gameserver_game_gone_total", "messages for players or connections that are gone")},
       refused_busy_{metrics_.counter("gameserver_game_busy_total", "requests refused: too many of that player wait")},

@@ -8,6 +8,7 @@
 #include "api/module.hpp"
 #include "api/role.hpp"
 #include "api/storage.hpp"
+#include "roles/game/call_log.hpp"
 #include "roles/game/channel_client.hpp"
 #include "roles/game/hand_over.hpp"
 #include "roles/game/partners.hpp"
@@ -165,6 +166,7 @@ private:
     Services services_;
     Partners partners_;
     HandOver hand_over_;
+    CallLog call_log_;
     std::vector<std::unique_ptr<BoundCommand>> commands_;  // by number
     std::map<Command, BoundPush> pushes_;
     std::vector<const entity::ComponentType*> components_;

@@ -106,7 +106,7 @@ void Game::begin_message(Player& player, std::uint64_t session, const wire::Mess
     }
     running.command = commands_[number].get();
     running.header.secret = running.command->handler->reply_type.secret;
-    if (settings_.log_calls) {
+    if (call_log_.wants(player.id(), running.command->module)) {
         log::info("call {} of player {}: {}", running.command->handler->name, player.id(),
                   dump(running.command->handler->request_type, message.body, 200));
     }
@@ -276,7 +276,7 @@ runtime::Duration Game::finish_turn(Player& player, const Running& running) {
     ended_delivery_ = bus_.bus().delivery();
     const auto took = ended_ - running.began;
     running.command->seconds->observe(took);
-    if (settings_.log_calls) {
+    if (call_log_.wants(player.id(), running.command->module)) {
         log::info("done {} of player {} in {} us", running.command->handler->name, player.id(),
                   std::chrono::duration_cast<std::chrono::microseconds>(took).count());
     }

@@ -1,6 +1,7 @@
 #pragma once
 // The endpoint for operators of each node: /metrics for Prometheus, /healthz (the process works), /readyz (its roles
-// serve), POST /v1/drain, which any node passes on to the game that is meant, and kicks and bans (moderate.hpp).
+// serve), POST /v1/drain, which any node passes on to the game that is meant, kicks, bans and log-calls
+// (moderate.hpp).
 #include <memory>
 #include <optional>
 #include <string>

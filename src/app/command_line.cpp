@@ -28,6 +28,7 @@ struct Flags {
     bots::BotOptions bots;
     AdminOptions admin;
     ModerationOptions order;
+    LogCallsOptions log_calls;
     std::int64_t admin_patience = 60;
 };
 
@@ -58,6 +59,14 @@ void add_cluster_flags(CLI::App& app, Flags& flags) {
 void add_admin_flags(CLI::App& app, Flags& flags) {
     app.add_option("node", flags.admin.node, "the name of the node")->required();
     add_cluster_flags(app, flags);
+}
+
+void add_log_calls_flags(CLI::App& app, LogCallsOptions& options) {
+    app.add_option("--player", options.player, "the player's number");
+    app.add_option("--module", options.module, "or those to a module");
+    app.add_flag("--all", options.all, "or all");
+    app.add_option("--for", options.duration, "how long: 90s, 30m, 12h; at most a day")->capture_default_str();
+    app.add_flag("--off", options.off, "end it; without a name, whatever was asked for");
 }
 
 void add_certify_flags(CLI::App& app, CertifyOptions& options) {
@@ -162,8 +171,10 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     auto* unban_them = admin->add_subcommand("unban", "lift a ban");
     unban_them->add_option("whom", order.whom, "as it was banned")->required();
     auto* bans = admin->add_subcommand("bans", "list who is banned, until when and why");
+    auto* log_them = admin->add_subcommand("log-calls", "log the requests of some players, for a while");
+    add_log_calls_flags(*log_them, flags.log_calls);
     for (auto* one : {kick, ban_them}) one->add_option("--reason", order.reason, "what the player is told");
-    for (auto* one : {kick, ban_them, unban_them, bans}) add_cluster_flags(*one, flags);
+    for (auto* one : {kick, ban_them, unban_them, bans, log_them}) add_cluster_flags(*one, flags);
     auto* undrain = admin->add_subcommand("undrain", "let a drained game node take players again");
     add_admin_flags(*undrain, flags);
 
@@ -199,6 +210,7 @@ int run_command_line(int argument_count, char** arguments, const std::string& ve
     if (kick->parsed()) return kick_player(options, flags.admin, order);
     if (ban_them->parsed()) return ban(options, flags.admin, order);
     if (unban_them->parsed()) return unban(options, flags.admin, order);
+    if (log_them->parsed()) return log_calls(options, flags.admin, flags.log_calls);
     if (bans->parsed()) return list_bans(options, flags.admin);
     if (admin->parsed()) {
         flags.admin.patience = std::chrono::seconds{flags.admin_patience};

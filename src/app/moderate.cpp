@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "app/order.hpp"
+#include "session/messages.hpp"
 #include "session/moderation.hpp"
 
 namespace gs::app {
@@ -27,6 +28,34 @@ runtime::Task<> pass_on(Node& node, Exchange exchange, Call call) {
     }
     http::HttpResponse response;
     response.body = to_json(*answer);
+    exchange->reply(std::move(response));
+}
+
+/// Each game answers for itself; when one refuses, the others have begun all the same.
+runtime::Task<> tell_games(Node& node, Exchange exchange, session::LogCalls order) {
+    auto bus = node.operators_bus();
+    std::vector<std::string> names;
+    std::vector<runtime::Future<Result<Done>>> answers;
+    for (const auto& instance : node.home_bus().instances()) {
+        if (instance.address.role != Role::game) continue;
+        names.push_back(instance.node);
+        answers.push_back(bus.call(instance.address, order));
+    }
+    auto code = Code::unavailable;
+    std::string refusals{names.empty() ? "no game is connected right now" : ""};
+    for (std::size_t index = 0; index < answers.size(); ++index) {
+        auto asked = std::move(answers[index]);
+        auto answer = co_await std::move(asked);
+        if (answer) continue;
+        code = answer.error().code();
+        refusals += fmt::format("{}{}: {}", refusals.empty() ? "" : "; ", names[index], answer.error().message());
+    }
+    if (!refusals.empty()) {
+        exchange->reply(http::json_error(code, refusals));
+        co_return;
+    }
+    http::HttpResponse response;
+    response.body = to_json(LogCallsAnswer{names.size()});
     exchange->reply(std::move(response));
 }
 
@@ -104,6 +133,14 @@ void add_moderation_routes(http::HttpServer& server, Node& node, const http::Exe
         order.whom = order_of<UnbanRequest>(exchange->request()).whom;
         tasks.spawn(pass_on(node, std::move(exchange), std::move(order)), "unban");
     });
+    server.route("POST", "/v1/log-calls", home, [&node, &tasks](Exchange exchange) {
+        auto request = order_of<LogCallsRequest>(exchange->request());
+        if (!request.seconds) throw Error{Code::invalid, "\"seconds\" is missing; 0 ends it"};
+        session::LogCalls order;
+        order.whom = std::move(request.whom);
+        order.seconds = *request.seconds;
+        tasks.spawn(tell_games(node, std::move(exchange), std::move(order)), "log calls");
+    });
     server.route("GET", "/v1/bans", home, [&node, &tasks](Exchange exchange) {
         tasks.spawn(pass_on(node, std::move(exchange), session::ListBans{}), "bans");
     });
@@ -130,6 +167,26 @@ int unban(const RunOptions& config, const AdminOptions& options, const Moderatio
     return run([&] {
         const UnbanRequest request{whom_of(order.whom)};
         return tell(config, options, "/v1/unban", to_json(request), fmt::format("{} may play again", request.whom));
+    });
+}
+
+int log_calls(const RunOptions& config, const AdminOptions& options, const LogCallsOptions& order) {
+    return run([&] {
+        const auto named = (order.player.empty() ? 0 : 1) + (order.module.empty() ? 0 : 1) + (order.all ? 1 : 0);
+        if (named > 1) throw Error{Code::invalid, "say one of --player, --module and --all"};
+        if (named == 0 && !order.off)
+            throw Error{Code::invalid, "whose requests? Say --player NUMBER, --module NAME or --all"};
+        LogCallsRequest request{"all", order.off ? 0 : seconds_of(order.duration)};
+        if (!order.player.empty()) request.whom = session::ban_of_player(player_of(order.player));
+        if (!order.module.empty()) request.whom = "module:" + order.module;
+        const auto answer = ask_cluster(config, options, "POST", "/v1/log-calls", to_json(request));
+        if (!answer) return complain(answer.error());
+        const auto games = from_json<LogCallsAnswer>(*answer).value().games;
+        const auto where = fmt::format("{} game{}", games, games == 1 ? "" : "s");
+        std::cout << (order.off ? fmt::format("requests of {} are not logged any more, in {}\n", request.whom, where)
+                                : fmt::format("requests of {} are logged for {}, in {}\n", request.whom, order.duration,
+                                              where));
+        return exit_stopped;
     });
 }
 

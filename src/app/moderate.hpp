@@ -1,7 +1,8 @@
 #pragma once
-// Kicks and bans as operators give them: `gameserver admin kick|ban|unban|bans`, and the HTTP requests of the admin
-// endpoint that these send. Any node passes them on to a center.
+// What operators say of players: `gameserver admin kick|ban|unban|bans|log-calls`, and the HTTP requests of the admin
+// endpoint that these send. Any node passes them on: kicks and bans to a center, log-calls to all games.
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "app/node.hpp"
@@ -27,6 +28,17 @@ struct UnbanRequest {
     FIELDS(whom)
 };
 
+/// The body of POST /v1/log-calls.
+struct LogCallsRequest {
+    std::string whom;                     ///< "player:51", "module:chat" or "all"
+    std::optional<std::int64_t> seconds;  ///< must be there; 0: end it
+    FIELDS(whom, seconds)
+};
+struct LogCallsAnswer {
+    std::uint64_t games = 0;  ///< that do it
+    FIELDS(games)
+};
+
 /// `home` runs work on the loop of the node's first bus, `tasks` hold what waits there.
 void add_moderation_routes(http::HttpServer& server, Node& node, const http::Executor& home, runtime::Tasks& tasks);
 
@@ -39,6 +51,12 @@ struct ModerationOptions {
 [[nodiscard]] int kick_player(const RunOptions& config, const AdminOptions& options, const ModerationOptions& order);
 [[nodiscard]] int ban(const RunOptions& config, const AdminOptions& options, const ModerationOptions& order);
 [[nodiscard]] int unban(const RunOptions& config, const AdminOptions& options, const ModerationOptions& order);
+struct LogCallsOptions {
+    std::string player, module;
+    bool all = false, off = false;
+    std::string duration = "10m";
+};
+[[nodiscard]] int log_calls(const RunOptions& config, const AdminOptions& options, const LogCallsOptions& order);
 [[nodiscard]] int list_bans(const RunOptions& config, const AdminOptions& options);
 
 }  // namespace gs::app

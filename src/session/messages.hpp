@@ -164,6 +164,12 @@ struct MovePlayer {
     RoleAddress game;
     FIELDS(player, epoch, game)
 };
+/// To a game: log the requests of these for a while. Errors: invalid, not_found (module), limited (too many players).
+struct LogCalls {
+    std::string whom;          ///< "player:51", "module:chat" or "all"
+    std::int64_t seconds = 0;  ///< 0: end it; of "all": end whatever was asked for
+    FIELDS(whom, seconds)
+};
 /// To a game: give all players to the other games and take no new ones; or take players again. Asked again, it says how
 /// far it is. Errors: unavailable: there is no other game.
 struct Draining {
@@ -304,5 +310,6 @@ GS_CALL(130, MovePlayer, Done)
 GS_CALL(131, Drain, Draining)
 GS_CALL(132, CheckCurrent, Done)
 GS_CALL(133, Serve, Served)
+GS_CALL(134, LogCalls, Done)
 
 }  // namespace gs::session
