@@ -40,7 +40,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def is_test(path):
-    return path.startswith("tests/") or re.search(r"_(test|fuzz)\.cpp$", path) is not None
+    return path.startswith("tests/") or re.search(r"_(test|fuzz|sim)\.cpp$", path) is not None
 
 
 def check_library(path, included):

@@ -21,6 +21,8 @@ CASES = [
     ("includes", "src/storage/sqlite/engine.cpp", "#include <sqlite3.h>\n", ""),
     ("includes", "src/app/main_test.cpp", "#include <catch2/catch.hpp>\n", ""),
     ("includes", "src/app/a.cpp", "#include <catch2/catch.hpp>\n", "may be included only in tests"),
+    ("includes", "modules/chat/chat_sim.cpp", '#include "tests/sim/bot.hpp"\n', ""),
+    ("includes", "modules/chat/chat.cpp", '#include "tests/sim/bot.hpp"\n', "modules/chat may not include"),
     ("includes", "src/app/config/toml.cpp", "#include <toml++/toml.h>\n", ""),
     ("includes", "src/app/node.cpp", "#include <toml++/toml.h>\n", "src/app/config"),
     ("includes", "modules/chat/chat.cpp", '#include "api/module.hpp"\n#include "roles/game/messages.hpp"\n', ""),
