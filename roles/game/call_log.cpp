@@ -78,7 +78,7 @@ void CallLog::end_all() {
     players_.clear();
     modules_.clear();
     is_on_ = all_ = always_;
-    log::info("no requests are logged any more");
+    log::info("{}", always_ ? "all requests are logged, as game.log_calls says" : "no requests are logged any more");
 }
 
 }  // namespace gs::game

@@ -1,7 +1,6 @@
 #include "roles/login/login.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include "api/json.hpp"
 #include "roles/login/play_files.hpp"
@@ -181,7 +180,7 @@ runtime::Task<> Login::start() {
         options.address = address.host;
         options.port = address.port;
         load_certificate();
-        if (tls_.current() != nullptr) options.tls = read_certificate();
+        if (tls_.current() != nullptr) options.tls = http::HttpTls{tls_.chain(), tls_.key()};
         server_ = std::make_unique<http::HttpServer>(options);
         route("POST", "/v1/guest", &Login::guest);
         route("POST", "/v1/register", &Login::register_account);
@@ -190,7 +189,10 @@ runtime::Task<> Login::start() {
         route("GET", "/v1/keys", &Login::keys);
         if (settings_.play) serve_play();
         const auto started = server_->start();
-        if (!started) throw Error{started.error().code(), "login.http.address: {}", started.error().message()};
+        if (!started)
+            throw Error{started.error().code(), "{}: {}",
+                        options.tls ? "login.http.address, login.tls" : "login.http.address",
+                        started.error().message()};
         settings_.http_address = fmt::format("{}:{}", address.host, server_->port());
         log::info("login listens on {}", url());
         if (tls_.current() != nullptr)
@@ -207,18 +209,10 @@ void Login::load_certificate() {
     if (!loaded) throw Error{Code::invalid, "login.tls: {}", loaded.error().message()};
 }
 
-http::HttpTls Login::read_certificate() const {
-    const auto read = [this](const std::string& name) {
-        std::ifstream file{in_directory(data_directory_, name)};
-        return std::string{std::istreambuf_iterator<char>{file}, {}};
-    };
-    return {read(settings_.certificate_file), read(settings_.key_file)};
-}
-
 void Login::renew_certificate() {
     if (tls_.reload_changed()) renewal_due_ = true;
     if (!renewal_due_) return;
-    const auto renewed = server_->renew_tls(read_certificate());
+    const auto renewed = server_->renew_tls({tls_.chain(), tls_.key()});
     renewal_due_ = !renewed;
     if (!renewed) log::error("login goes on with its old TLS certificate for now: {}", renewed.error().message());
 }

@@ -60,7 +60,6 @@ private:
     /// Errors: the files cannot be used.
     void load_certificate();
     /// The pair that was just checked.
-    [[nodiscard]] http::HttpTls read_certificate() const;
     void renew_certificate();
     void serve_play();
     /// Loop: any. Whether the page that asks may read the answer.

@@ -1,6 +1,17 @@
 #include "api/tls_files.hpp"
 
+#include <fstream>
+
 namespace gs {
+
+namespace {
+
+std::string text_of(const std::filesystem::path& name) {
+    std::ifstream file{name};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+}  // namespace
 
 TlsFiles::TlsFiles(Metrics& metrics, Role role)
     : expires_{metrics.gauge(fmt::format("gameserver_{}_certificate_expires_seconds", to_string(role)),
@@ -30,11 +41,19 @@ TlsFiles::Stamp TlsFiles::stamp() const {
 
 Result<void> TlsFiles::read() {
     read_ = stamp();
+    auto chain = text_of(chain_);
+    auto key = text_of(key_);
     auto loaded = transport::load_tls_certificate(chain_, key_);
     if (!loaded) return loaded.error();
     const auto expires = (*loaded)->expires();
     if (expires <= std::chrono::system_clock::now()) return Error{Code::invalid, "{} has expired", chain_.string()};
+    if (stamp() != read_) {
+        read_ = {};  // what was checked may not be what was read
+        return Error{Code::unavailable, "{} changed while it was read", chain_.string()};
+    }
     certificate_ = std::move(*loaded);
+    chain_text_ = std::move(chain);
+    key_text_ = std::move(key);
     expires_.set(std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count());
     return {};
 }

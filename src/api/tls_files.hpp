@@ -3,6 +3,7 @@
 // Owner: the role. Loop: its own.
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "api/role.hpp"
 
@@ -19,6 +20,9 @@ public:
     bool reload_changed();
     /// Null: there is none.
     [[nodiscard]] transport::TlsCertificate* current() { return certificate_.get(); }
+    /// The same as PEM, for libraries that read it themselves.
+    [[nodiscard]] const std::string& chain() const { return chain_text_; }
+    [[nodiscard]] const std::string& key() const { return key_text_; }
 
 private:
     using Stamp = std::pair<std::filesystem::file_time_type, std::filesystem::file_time_type>;
@@ -26,6 +30,7 @@ private:
     [[nodiscard]] Result<void> read();
 
     std::filesystem::path chain_, key_;
+    std::string chain_text_, key_text_;
     Stamp read_;
     std::unique_ptr<transport::TlsCertificate> certificate_;
     Gauge& expires_;

@@ -176,6 +176,7 @@ int log_calls(const RunOptions& config, const AdminOptions& options, const LogCa
         if (named > 1) throw Error{Code::invalid, "say one of --player, --module and --all"};
         if (named == 0 && !order.off)
             throw Error{Code::invalid, "whose requests? Say --player NUMBER, --module NAME or --all"};
+        if (order.duration.empty()) throw Error{Code::invalid, "--for says how long: 90s, 30m or 12h"};
         LogCallsRequest request{"all", order.off ? 0 : seconds_of(order.duration)};
         if (!order.player.empty()) request.whom = session::ban_of_player(player_of(order.player));
         if (!order.module.empty()) request.whom = "module:" + order.module;

@@ -94,7 +94,10 @@ Result<HttpResponse> HttpClient::fetch(const HttpFetch& fetch) {
     curl_easy_setopt(curl, CURLOPT_URL, fetch.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    if (!fetch.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, fetch.ca_file.c_str());
+    if (!fetch.ca_file.empty()) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, fetch.ca_file.c_str());
+        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // else the system's are trusted beside it
+    }
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(fetch.timeout.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail.data());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());

@@ -1,6 +1,7 @@
 #pragma once
-// HTTP/1.1 server on a thread of its own, with TLS (1.2 and above) when it has a certificate. A handler runs where its executor puts it (a role's loop) and may answer
-// later, from any thread; meanwhile the connection costs no thread. Every error is JSON (see json_error).
+// HTTP/1.1 server on a thread of its own, with TLS (1.2 and above) when it has a certificate. A handler runs where its
+// executor puts it (a role's loop) and may answer later, from any thread; meanwhile the connection costs no thread. Every
+// error is JSON (see json_error).
 // Owner: stop() or the destructor answers what is pending with 503; exchanges may outlive the server and then do
 // nothing. Loop: start() and stop() block shortly and must not be called by a handler.
 #include <cstddef>

@@ -65,6 +65,8 @@ Result<std::unique_ptr<TlsCertificate>> load_tls_certificate(const std::filesyst
     SSL_CTX_set_num_tickets(at, 0);
     SSL_CTX_set_mode(at, SSL_MODE_RELEASE_BUFFERS);  // an idle connection holds none
     SSL_CTX_set_alpn_select_cb(at, &choose_protocol, nullptr);
+    // A key with a passphrase is refused; the library would ask for it on the terminal.
+    SSL_CTX_set_default_passwd_cb(at, [](char*, int, int, void*) { return 0; });
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(at, chain.c_str()) != 1) return cannot_use(chain);
     const bool is_read = SSL_CTX_use_PrivateKey_file(at, key.c_str(), SSL_FILETYPE_PEM) == 1;
