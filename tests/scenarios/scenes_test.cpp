@@ -2,37 +2,13 @@
 #include <catch2/catch.hpp>
 
 #include "modules/arena/messages.hpp"
-#include "tests/scenarios/cluster.hpp"
+#include "tests/scenarios/hand_over_world.hpp"
 #include "tests/scenarios/kit_client.hpp"
-#include "tests/scenarios/trial_module.hpp"
 
 using namespace gs;
 using namespace gs::scenarios;
 
 namespace {
-
-struct World : TestCluster {
-    World()
-        : TestCluster{{{"center", {Role::center, Role::login, Role::storage}},
-                       {"gate-1", {Role::gateway}},
-                       {"gate-2", {Role::gateway}},
-                       {"game-1", {Role::game}},
-                       {"game-2", {Role::game}}}} {
-        add_module(trial_module);
-        set("game.resume_seconds", std::int64_t{60});
-        start();
-    }
-    [[nodiscard]] cluster::RoleBus game(const std::string& name) { return {node(name).home_bus(), Role::game}; }
-    [[nodiscard]] RoleAddress gateway(const std::string& name) {
-        return {node(name).home_bus().group().self, Role::gateway};
-    }
-    [[nodiscard]] std::string game_of(PlayerId who) {
-        session::Locate request;
-        request.player = who;
-        const auto found = call(Role::center, request).value().game;
-        return found.node == node("game-1").home_bus().group().self ? "game-1" : "game-2";
-    }
-};
 
 Buffer told(const std::vector<std::uint64_t>& distances, const std::string& text) {
     Buffer body;
@@ -130,14 +106,16 @@ TEST_CASE("a scene's name has its bounds, and so has how many a player is in", "
 }
 
 TEST_CASE("a game reaches its own players only: stale_scene", "[scenario][RTE-08]") {
-    World world;
+    HandOverWorld world;
     TestClient anna{world, player(7), "gate-1"};
     const auto owner = world.game_of(player(7));
-    const auto stranger = owner == "game-1" ? "game-2" : "game-1";
-    auto old = world.game(stranger);
-    old.send_raw(world.gateway("gate-1"), session::relay_to_players, 0, 0, told({7}, "from a game that was paused"));
-    auto current = world.game(owner);
-    current.send_raw(world.gateway("gate-1"), session::relay_to_players, 0, 0, told({3, 4, 1}, "from its own"));
+    const auto stranger = world.other(owner);
+    auto old = world.speak_as(stranger, Role::game);
+    old.send_raw(world.address("gate-1", Role::gateway), session::relay_to_players, 0, 0,
+                 told({7}, "from a game that was paused"));
+    auto current = world.speak_as(owner, Role::game);
+    current.send_raw(world.address("gate-1", Role::gateway), session::relay_to_players, 0, 0,
+                     told({3, 4, 1}, "from its own"));
     world.advance(100ms);
     const auto heard = anna.pushes<Told>();
     REQUIRE(heard.size() == 1);
@@ -145,13 +123,14 @@ TEST_CASE("a game reaches its own players only: stale_scene", "[scenario][RTE-08
 }
 
 TEST_CASE("a list of receivers that is none does no harm", "[scenario][RTE-08]") {
-    World world;
+    HandOverWorld world;
     TestClient anna{world, player(7), "gate-1"};
-    auto game = world.game(world.game_of(player(7)));
+    auto game = world.speak_as(world.game_of(player(7)), Role::game);
     const auto whole = told({7}, "hello");
     for (std::size_t size = 0; size < 3; ++size)
-        game.send_raw(world.gateway("gate-1"), session::relay_to_players, 0, 0, whole.view().first(size));
-    game.send_raw(world.gateway("gate-1"), session::relay_to_players, 0, 0,
+        game.send_raw(world.address("gate-1", Role::gateway), session::relay_to_players, 0, 0,
+                      whole.view().first(size));
+    game.send_raw(world.address("gate-1", Role::gateway), session::relay_to_players, 0, 0,
                   told({7, std::numeric_limits<std::uint64_t>::max()}, "too far"));
     world.advance(100ms);
     CHECK(anna.pushes<Told>().empty());
