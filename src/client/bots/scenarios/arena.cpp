@@ -61,14 +61,13 @@ private:
         arena::Walk message;
         message.x = static_cast<std::uint32_t>(bot_.random(width_));
         message.y = static_cast<std::uint32_t>(bot_.random(width_));
-        const auto to = message;
-        const auto walked = co_await bot_.request(std::move(message));
+        const auto walked = co_await bot_.request(message);
         if (!walked) {
             bot_.judge(walked.error(), "walk");
             co_return;
         }
-        x_ = to.x;
-        y_ = to.y;
+        x_ = message.x;
+        y_ = message.y;
     }
 
     void see(const arena::Frame& frame) {
