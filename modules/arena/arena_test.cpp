@@ -2,6 +2,7 @@
 
 #include "modules/arena/messages.hpp"
 #include "tests/scenarios/cluster.hpp"
+#include "tests/scenarios/trial_module.hpp"
 
 namespace arena {
 
@@ -101,6 +102,23 @@ TEST_CASE("who leaves an arena is seen there no more, and comes back to where it
     static_cast<void>(bert.pushes<Frame>());
     cluster.advance(200ms);
     CHECK(bert.pushes<Frame>().empty());
+    CHECK(anna.pushes<Frame>().back().places.size() == 1);
+}
+
+TEST_CASE("one who was lost to another game is shown no more", "[arena][RTE-08]") {
+    TestCluster cluster;
+    cluster.add_module(gs::trial_module);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
+    anna.request(Enter{"north"}).value();
+    bert.request(Enter{"north"}).value();
+    static_cast<void>(cluster.call(Role::storage, gs::storage::Open{{"player", 2}}).value());
+    bert.send(gs::scenarios::Deposit{1});  // is refused; no leave hook runs
+    REQUIRE(bert.wait_closed());
+    REQUIRE(cluster.run_until([&] { return cluster.metric("all", "gameserver_game_players") == 1; }));
+    static_cast<void>(anna.pushes<Frame>());
+    cluster.advance(200ms);
     CHECK(anna.pushes<Frame>().back().places.size() == 1);
 }
 

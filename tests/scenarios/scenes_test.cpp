@@ -77,14 +77,14 @@ TEST_CASE("who comes back while it is saved is in no scene of before", "[scenari
     cluster.add_module(trial_module);
     cluster.start();
     TestClient anna{cluster, player(1)};
-    {
-        TestClient bert{cluster, player(2)};
-        bert.request(TellScene{"hall", "here", true}).value();
-        bert.request(WriteNotes{"", "", "to be saved"}).value();
-        bert.leave();
-    }
-    // Before it has left: its player waits for storage.
-    TestClient again{cluster, player(2)};
+    TestClient bert{cluster, player(2)};
+    bert.request(TellScene{"hall", "here", true}).value();
+    bert.request(WriteNotes{"", "", "to be saved"}).value();
+    TestClient again{cluster};
+    again.hello().value();
+    bert.leave();
+    // While its player waits for storage.
+    again.enter(player(2)).value();
     cluster.advance(1s);
     CHECK(cluster.metric("all", "gameserver_game_players") == 2);
     CHECK(cluster.metric("all", "gameserver_game_scenes") == 0);
@@ -103,6 +103,42 @@ TEST_CASE("a scene's name has its bounds, and so has how many a player is in", "
     for (int scene = 0; scene < 100; ++scene) anna.request(TellScene{fmt::format("{}", scene), "", true}).value();
     CHECK(anna.request(TellScene{"one more", "", true}).error().code() == Code::limited);
     anna.request(TellScene{"99", "", true}).value();
+    // Many in one turn.
+    TestClient bert{cluster, player(2)};
+    bert.request(TellScene{"hall", "", true, false, false, 200}).value();
+    anna.disconnect();
+    REQUIRE(cluster.run_until([&] { return cluster.metric("all", "gameserver_game_players") == 1; }, 90s));
+    CHECK(cluster.metric("all", "gameserver_game_scenes") == 100);
+}
+
+TEST_CASE("a turn that fails does not leave a scene", "[scenario][RTE-08]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    anna.request(TellScene{"hall", "", true}).value();
+    CHECK_FALSE(anna.request(TellScene{"hall", "", false, true, true}));
+    static_cast<void>(anna.pushes<Told>());
+    anna.request(TellScene{"hall", "still in it"}).value();
+    CHECK(anna.pushes<Told>().size() == 1);
+    anna.request(TellScene{"hall", "", false, false, true}).value();
+    anna.request(TellScene{"hall", "not in it"}).value();
+    CHECK(anna.pushes<Told>().empty());
+}
+
+TEST_CASE("what one player is told comes before what its scene is told later", "[scenario][RTE-08]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    TestClient bert{cluster, player(2)};
+    bert.request(TellScene{"hall", "", true}).value();
+    static_cast<void>(bert.pushes<Told>());
+    anna.request(TellScene{"hall", "all", false, false, false, 0, player(2)}).value();
+    const auto told = bert.pushes<Told>();
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].text == "alone");
+    CHECK(told[1].text == "all");
 }
 
 TEST_CASE("a game reaches its own players only: stale_scene", "[scenario][RTE-08]") {
@@ -198,6 +234,46 @@ TEST_CASE("a state of one's own waits for a slow client too, and what must not b
     const auto moods = slow.pushes<Mood>();
     CHECK(moods.size() < 90);
     CHECK(moods.back().text == "mood 89");
+}
+
+TEST_CASE("what stands around a state that waits is sent", "[scenario][MSG-03]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
+    cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    TestClient slow{cluster, player(2)};
+    slow.set_reading(false);
+    for (int count = 0; count < 90; ++count)
+        anna.request(TellMood{player(2), fmt::format("mood {}", count), fmt::format("{:0>1000}", count)}).value();
+    CHECK(cluster.metric("all", "gameserver_client_states_replaced_total") > 20);
+    slow.set_reading(true);
+    cluster.advance(2s);
+    const auto told = slow.pushes<Told>();
+    REQUIRE(told.size() == 180);
+    for (std::size_t count = 0; count < 90; ++count) {
+        CHECK(told[2 * count].text == fmt::format("{:0>1000} before", count));
+        CHECK(told[2 * count + 1].text == fmt::format("{:0>1000} after", count));
+    }
+    CHECK(slow.pushes<Mood>().back().text == "mood 89");
+}
+
+TEST_CASE("a state for many is sealed as each client asked", "[scenario][sealing][RTE-08]") {
+    TestCluster cluster;
+    cluster.add_module(trial_module);
+    cluster.set("gateway.checksum", true);
+    cluster.start();
+    TestClient plain{cluster, player(1)};
+    KitClient anna{cluster};
+    REQUIRE(anna.enter(player(2)));
+    plain.request(arena::Enter{"north"}).value();
+    anna.send(arena::Enter{"north"});
+    cluster.advance(1s);
+    CHECK(anna.why.empty());
+    CHECK(std::count(anna.pushes.begin(), anna.pushes.end(), command_of<arena::Frame>) > 10);
+    CHECK(anna.echo("still here") == "still here");
+    CHECK(plain.pushes<arena::Frame>().size() > 10);
 }
 
 TEST_CASE("too much that waits for all clients together ends those for whom most waits: queue_bytes_total",

@@ -112,6 +112,17 @@ TEST_CASE("a game that is stopped answers what it was asked", "[scenario][RTE-01
     CHECK(anna.request(LookUpGold{player(1)}).value().gold == 40);
 }
 
+TEST_CASE("a game stops although a service never answers", "[scenario][RTE-01]") {
+    World world;
+    TestClient anna{world, player(1)};
+    anna.request(LookUpGold{player(1)}).value();
+    const auto* busy = world.metric("books-1", answered) > 0 ? "books-1" : "books-2";
+    const auto pending = anna.send(LookUpGold{player(1), 3'600'000});
+    world.advance(100ms);
+    CHECK(world.stop(busy));
+    CHECK(anna.answer<LookUpGold>(pending).error().code() == Code::deadline);
+}
+
 TEST_CASE("a service that was asked before the connection was lost is answered once, over the next one",
           "[scenario][RTE-01][SES-02]") {
     World world;

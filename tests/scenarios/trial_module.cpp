@@ -96,13 +96,19 @@ private:
     Done tell_scene(Player& player, const TellScene& request) {
         const auto scene = context_.scene(request.scene);
         if (request.enter) scene.enter(player.id());
+        for (std::uint32_t number = 0; number < request.more; ++number)
+            context_.scene(fmt::format("{} {}", request.scene, number)).enter(player.id());
+        if (request.leave) scene.leave(player.id());
+        if (request.first != PlayerId{}) context_.push(request.first, Told{"alone"});
         scene.push(Told{request.text});
         if (request.fail) throw Error{Code::invalid, "it was told to fail"};
         return {};
     }
 
     Done tell_mood(Player& /*player*/, const TellMood& request) {
+        if (!request.between.empty()) context_.push(request.player, Told{request.between + " before"});
         context_.push(request.player, Mood{request.text});
+        if (!request.between.empty()) context_.push(request.player, Told{request.between + " after"});
         return {};
     }
 

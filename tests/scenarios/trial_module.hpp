@@ -105,17 +105,19 @@ GS_REQUEST(1910, LookUpGold, Gold)
 GS_REQUEST(1911, TellUndeclared, Done)
 GS_PUSH(1912, Undeclared)
 
-/// In a scene, and tells all who are in it; a failing one does neither.
+/// In a scene, and tells all who are in it; a failing one does neither. With `more` it enters so many others as well.
 struct TellScene {
     std::string scene, text;
-    bool enter = false, fail = false;
-    FIELDS(scene, text, enter, fail)
+    bool enter = false, fail = false, leave = false;
+    std::uint32_t more = 0;
+    PlayerId first{};  ///< is told alone before
+    FIELDS(scene, text, enter, fail, leave, more, first)
 };
-/// A state of one player's own.
+/// A state of one player's own; with `between`, one turn tells that before and after it too.
 struct TellMood {
     PlayerId player{};
-    std::string text;
-    FIELDS(player, text)
+    std::string text, between;
+    FIELDS(player, text, between)
 };
 struct Mood {
     static constexpr bool state = true;
