@@ -393,7 +393,8 @@ TEST_CASE("bots and words that do not exist are refused", "[process][CLI-04]") {
     const auto scenario = run({GS_BINARY, "bots", "--scenario", "sleep"});
     CHECK(scenario.code == 2);
     CHECK(scenario.output ==
-          "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed, trade, arena, whisper\n");
+          "gameserver bots: there is no scenario 'sleep'; there are: echo, chat, profile, mixed, trade, arena, "
+          "whisper\n");
     const auto word = run({GS_BINARY, "frobnicate"});
     CHECK(word.code == 2);
     CHECK(word.output ==

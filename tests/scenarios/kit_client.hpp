@@ -23,7 +23,7 @@ public:
     }
     KitClient(const KitClient&) = delete;
     KitClient& operator=(const KitClient&) = delete;
-    ~KitClient() { connection_->close(); }
+    ~KitClient() override { connection_->close(); }
 
     /// False: it was not let in, `why` says why, or nothing came.
     bool enter(PlayerId who) {
