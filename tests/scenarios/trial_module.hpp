@@ -116,7 +116,8 @@ struct TellScene {
 /// A state of one player's own; with `between`, one turn tells that before and after it too.
 struct TellMood {
     PlayerId player{};
-    std::string text, between;
+    std::string text;
+    std::string between{};
     FIELDS(player, text, between)
 };
 struct Mood {
