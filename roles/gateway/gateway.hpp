@@ -58,6 +58,8 @@ public:
     void end_later(Client& client, std::string_view why);
 
 private:
+    static constexpr auto enter_deadline = std::chrono::seconds{10};  // of a game, to load a player
+
     void accept(std::shared_ptr<transport::Connection> connection);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
     /// `ticket`: with which the client was let in from the queue, or 0.

@@ -10,6 +10,15 @@ using namespace gs::scenarios;
 
 namespace {
 
+struct OneNode : TestCluster {
+    OneNode() { add_module(trial_module); }
+    /// A client is behind soon, and is not closed for it.
+    void let_clients_be_slow() {
+        set("gateway.queue_bytes_soft", std::int64_t{4096});
+        set("gateway.slow_timeout_seconds", std::int64_t{60});
+    }
+};
+
 Buffer told(const std::vector<std::uint64_t>& distances, const std::string& text) {
     Buffer body;
     msgpack::Writer writer{body};
@@ -57,8 +66,7 @@ TEST_CASE("what is pushed to a scene goes once to each who is in it, and to each
 }
 
 TEST_CASE("a turn that fails neither enters a scene nor tells it", "[scenario][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.start();
     TestClient anna{cluster, player(1)};
     TestClient bert{cluster, player(2)};
@@ -73,8 +81,7 @@ TEST_CASE("a turn that fails neither enters a scene nor tells it", "[scenario][R
 }
 
 TEST_CASE("who comes back while it is saved is in no scene of before", "[scenario][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.start();
     TestClient anna{cluster, player(1)};
     TestClient bert{cluster, player(2)};
@@ -94,8 +101,7 @@ TEST_CASE("who comes back while it is saved is in no scene of before", "[scenari
 }
 
 TEST_CASE("a scene's name has its bounds, and so has how many a player is in", "[scenario][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.start();
     TestClient anna{cluster, player(1)};
     CHECK(anna.request(TellScene{"", "", true}).error().message() == "a scene's name has 1 to 64 bytes, this one 0");
@@ -112,8 +118,7 @@ TEST_CASE("a scene's name has its bounds, and so has how many a player is in", "
 }
 
 TEST_CASE("a turn that fails does not leave a scene", "[scenario][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.start();
     TestClient anna{cluster, player(1)};
     anna.request(TellScene{"hall", "", true}).value();
@@ -127,8 +132,7 @@ TEST_CASE("a turn that fails does not leave a scene", "[scenario][RTE-08]") {
 }
 
 TEST_CASE("what one player is told comes before what its scene is told later", "[scenario][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.start();
     TestClient anna{cluster, player(1)};
     TestClient bert{cluster, player(2)};
@@ -175,8 +179,7 @@ TEST_CASE("a list of receivers that is none does no harm", "[scenario][RTE-08]")
 
 TEST_CASE("a slow client gets the latest state when it reads again, and is not closed for states",
           "[scenario][RTE-08][MSG-04]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.set("module.arena.frames_per_second", std::int64_t{100});
     cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
     cluster.start();
@@ -212,10 +215,8 @@ TEST_CASE("a slow client gets the latest state when it reads again, and is not c
 
 TEST_CASE("a state of one's own waits for a slow client too, and what must not be missed keeps its order",
           "[scenario][MSG-03]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
-    cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
-    cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
+    OneNode cluster;
+    cluster.let_clients_be_slow();
     cluster.start();
     TestClient anna{cluster, player(1)};
     TestClient slow{cluster, player(2)};
@@ -237,10 +238,8 @@ TEST_CASE("a state of one's own waits for a slow client too, and what must not b
 }
 
 TEST_CASE("what stands around a state that waits is sent", "[scenario][MSG-03]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
-    cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
-    cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
+    OneNode cluster;
+    cluster.let_clients_be_slow();
     cluster.start();
     TestClient anna{cluster, player(1)};
     TestClient slow{cluster, player(2)};
@@ -260,8 +259,7 @@ TEST_CASE("what stands around a state that waits is sent", "[scenario][MSG-03]")
 }
 
 TEST_CASE("a state for many is sealed as each client asked", "[scenario][sealing][RTE-08]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.set("gateway.checksum", true);
     cluster.start();
     TestClient plain{cluster, player(1)};
@@ -278,8 +276,7 @@ TEST_CASE("a state for many is sealed as each client asked", "[scenario][sealing
 
 TEST_CASE("too much that waits for all clients together ends those for whom most waits: queue_bytes_total",
           "[scenario][hostile][NET-14]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.set("gateway.queue_bytes_total_max", std::int64_t{1024 * 1024});
     cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
     cluster.start();
@@ -315,12 +312,10 @@ TEST_CASE("too much that waits for all clients together ends those for whom most
 }
 
 TEST_CASE("a state that has waited is sealed as its client asked", "[scenario][sealing][MSG-04]") {
-    TestCluster cluster;
-    cluster.add_module(trial_module);
+    OneNode cluster;
     cluster.set("gateway.checksum", true);
     cluster.set("gateway.compress_from", std::int64_t{300});
-    cluster.set("gateway.queue_bytes_soft", std::int64_t{4096});
-    cluster.set("gateway.slow_timeout_seconds", std::int64_t{60});
+    cluster.let_clients_be_slow();
     cluster.start();
     TestClient anna{cluster, player(1)};
     KitClient slow{cluster};
