@@ -30,5 +30,6 @@ TEST_CASE("gdb stops in the handler of a module", "[process]") {
     CHECK(debugger.output().find("hit Breakpoint 1, echo::EchoModule::echo (this=") != std::string::npos);
     CHECK(debugger.output().find("message=...) at ") != std::string::npos);
     CHECK(debugger.output().find("#1  ") != std::string::npos);
-    CHECK(debugger.output().find("gs::PlainHandler<echo::EchoModule, echo::Echo, gs::session::Player&>::") != std::string::npos);
+    CHECK(debugger.output().find("gs::PlainHandler<echo::EchoModule, echo::Echo, gs::session::Player&>::") !=
+          std::string::npos);
 }
