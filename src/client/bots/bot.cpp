@@ -227,6 +227,7 @@ void Bot::count_request(client::Time started, bool answered) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
     run_.statistics.latency.record(took);
     run_.statistics.latency_recent.record(took);
+    run_.statistics.latency_second.record(took);
 }
 
 Refusal Bot::judge(const Error& error, std::string_view doing) {

@@ -118,6 +118,12 @@ std::string json_report(const Run& run) {
     const auto& all = run.statistics;
     const auto seconds = static_cast<double>(run.elapsed().count()) / 1000;
     const auto us = [&](double share) { return all.latency.percentile(share).count(); };
+    auto each_second = nlohmann::ordered_json::array();
+    for (const auto& second : all.seconds) {
+        const auto end = std::chrono::duration_cast<std::chrono::milliseconds>(second.end.time_since_epoch());
+        each_second.push_back(
+            {{"end_unix_ms", end.count()}, {"answered", second.answered}, {"p99_us", second.p99.count()}});
+    }
     const nlohmann::ordered_json report{
         {"scenario", run.options.scenario},
         {"count", run.options.count},
@@ -129,6 +135,7 @@ std::string json_report(const Run& run) {
         {"requests_per_second", rate_of(all.requests, seconds)},
         {"latency_us",
          {{"p50", us(0.5)}, {"p90", us(0.9)}, {"p99", us(0.99)}, {"most", all.latency.longest().count()}}},
+        {"each_second", each_second},
         {"pushes", all.pushes},
         {"pushes_per_second", rate_of(all.pushes, seconds)},
         {"limited", all.limited},

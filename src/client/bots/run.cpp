@@ -44,6 +44,7 @@ public:
         wait_signal();
         tick_progress();
         tick_ledger();
+        tick_second();
     }
 
     void stopping() {
@@ -60,6 +61,7 @@ public:
         end_.cancel();
         progress_timer_.cancel();
         ledger_timer_.cancel();
+        second_timer_.cancel();
         signals_.cancel();
         progress_.finish();
     }
@@ -93,12 +95,20 @@ private:
             tick_ledger();
         });
     }
+    void tick_second() {
+        second_timer_.expires_after(1s);
+        second_timer_.async_wait([this](const asio::error_code& error) {
+            if (error || finished_) return;
+            run_.statistics.end_second(std::chrono::system_clock::now());
+            tick_second();
+        });
+    }
 
     Run& run_;
     Progress progress_;
     bool finished_ = false;
     asio::signal_set signals_{run_.io, SIGINT, SIGTERM};
-    asio::steady_timer end_{run_.io}, progress_timer_{run_.io}, ledger_timer_{run_.io};
+    asio::steady_timer end_{run_.io}, progress_timer_{run_.io}, ledger_timer_{run_.io}, second_timer_{run_.io};
 };
 
 Run::Run(const BotOptions& run_options)

@@ -42,4 +42,10 @@ void Statistics::fail(std::string message) {
     if (first_errors.size() < first_errors_max) first_errors.push_back(std::move(message));
 }
 
+void Statistics::end_second(std::chrono::system_clock::time_point now) {
+    seconds.push_back({now, latency_second.count(), latency_second.percentile(0.99)});
+    if (seconds.size() > seconds_max) seconds.pop_front();
+    latency_second.clear();
+}
+
 }  // namespace gs::bots

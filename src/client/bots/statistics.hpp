@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,13 @@ private:
     std::chrono::microseconds longest_{0};
 };
 
+/// One second of a run.
+struct Second {
+    std::chrono::system_clock::time_point end;
+    std::uint64_t answered = 0;
+    std::chrono::microseconds p99{0};
+};
+
 struct Statistics {
     std::size_t players_in = 0;       ///< now
     std::size_t players_in_most = 0;  ///< at once
@@ -39,10 +47,14 @@ struct Statistics {
     std::vector<std::string> first_errors;
     Histogram latency;         ///< of requests that were answered
     Histogram latency_recent;  ///< since the progress was last shown
-    Histogram resume_time;     ///< from the loss to the resumed session, with or without a gap
+    Histogram latency_second;  ///< since the last of `seconds`
+    std::deque<Second> seconds;
+    Histogram resume_time;  ///< from the loss to the resumed session, with or without a gap
 
-    static constexpr std::size_t first_errors_max = 10;
+    static constexpr std::size_t first_errors_max = 10, seconds_max = 3600;
     void fail(std::string message);
+    /// A second has passed.
+    void end_second(std::chrono::system_clock::time_point now);
 };
 
 }  // namespace gs::bots

@@ -36,3 +36,20 @@ TEST_CASE("bots statistics: all errors are counted and the first are kept", "[cl
     REQUIRE(statistics.first_errors.size() == Statistics::first_errors_max);
     CHECK(statistics.first_errors.back() == "9");
 }
+
+TEST_CASE("bots statistics: each second for itself, and the last hour of them", "[client][NEW-08]") {
+    Statistics statistics;
+    const std::chrono::system_clock::time_point began{};
+    for (int second = 1; second <= 4000; ++second) {
+        for (int request = 0; request < second % 3; ++request)
+            statistics.latency_second.record(std::chrono::microseconds{second});
+        statistics.end_second(began + std::chrono::seconds{second});
+    }
+    REQUIRE(statistics.seconds.size() == 3600);
+    CHECK(statistics.seconds.front().end == began + 401s);
+    const auto& last = statistics.seconds.back();  // 4000 % 3 is 1
+    CHECK(last.answered == 1);
+    CHECK(last.p99 == 4000us);
+    CHECK(statistics.seconds[3598].answered == 0);  // the one before
+    CHECK(statistics.seconds[3598].p99 == 0us);
+}
