@@ -18,6 +18,12 @@ Client::Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Co
     behind_proxy_ = gateway.settings().proxies.contains(address_);
 }
 
+/// A stranger: until it plays, those who do are served first.
+void Client::start() {
+    connection_->set_background(true);
+    connection_->start(*this);
+}
+
 void Client::set_address(const std::string& address) {
     const auto canonical = session::canonical_address(address);
     address_ = canonical.empty() ? address : canonical;
@@ -42,6 +48,7 @@ void Client::attach(PlayerId player, const session::Attached& attached, std::str
 std::size_t Client::on_bytes(BytesView bytes) {
     heard_ = gateway_.second();
     if (is_held()) return 0;
+    if (state_ == State::handshake) return wait_for_handshake(0);
     if (behind_proxy_) return take_proxy_header(bytes);
     if (state_ == State::hello && bytes.size() >= wire::frame_prefix_bytes) {
         const auto protocol = wire::foreign_protocol(bytes);
@@ -64,16 +71,12 @@ std::size_t Client::on_bytes(BytesView bytes) {
         }
         taken += cut.consumed();
         partial_ = 0;
-        const bool was_hello = state_ == State::hello;
-        if (was_hello || wire::is_plain(cut.payload, features_)) {
+        if (state_ == State::hello || wire::is_plain(cut.payload, features_)) {
             on_frame(rest.first(cut.consumed()), cut.payload);
         } else if (!take_sealed(cut.payload)) {
             return bytes.size();
         }
-        if (was_hello && state_ == State::token && secure_ != nullptr) {
-            const auto encrypted = bytes.subspan(taken);
-            return taken + (encrypted.empty() ? 0 : secure_->on_bytes(encrypted));
-        }
+        if (state_ == State::handshake) return taken == bytes.size() ? taken : wait_for_handshake(taken);
     }
     relay();
     if (state_ == State::closed) return bytes.size();
@@ -84,6 +87,12 @@ std::size_t Client::on_bytes(BytesView bytes) {
     }
     check_queue();  // answers to pings and refusals count too
     if (state_ != State::closed) throttle(taken);
+    return taken;
+}
+
+/// Until more comes it is read, so that its end is seen.
+std::size_t Client::wait_for_handshake(std::size_t taken) {
+    connection_->set_reading(false);
     return taken;
 }
 
@@ -188,6 +197,7 @@ void Client::refuse_enter(const Error& error) {
 
 void Client::play(const session::Attached& attached, const session::Entrance& entrance) {
     state_ = State::playing;
+    set_background(false);
     since_ = heard_ = gateway_.second();  // one who has waited in the queue had nothing to say
     if (secure_ != nullptr) secure_->set_record_bytes_max(wire::noise::record_plain_bytes_max);
     wire::Entered entered;
@@ -372,7 +382,8 @@ void Client::reply_error(const wire::Header& request, const Error& error) {
 
 void Client::close(Code code, std::string_view reason, bool reconnect) {
     if (state_ == State::closed) return;
-    if (state_ == State::hello) {  // nothing but an answer to its hello would be understood
+    if (state_ == State::hello ||
+        state_ == State::handshake) {  // nothing but an answer to its hello would be understood
         refuse_hello(code, reason);
         return;
     }

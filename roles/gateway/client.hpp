@@ -18,7 +18,13 @@ class Gateway;
 
 class Client final : public transport::ConnectionHandler {
 public:
-    enum class State : std::uint8_t { hello, token, entering, playing, closed };
+    enum class State : std::uint8_t { hello, handshake, token, entering, playing, closed };
+
+    /// What a handshake has come to.
+    struct Handshaken {
+        Buffer answer;  ///< the frame that answers the hello
+        wire::noise::Records records;
+    };
 
     Client(Gateway& gateway, std::uint64_t id, std::shared_ptr<transport::Connection> connection);
 
@@ -43,7 +49,8 @@ public:
     [[nodiscard]] bool is_behind_proxy() const { return behind_proxy_; }
     [[nodiscard]] std::set<std::string>& channels() { return channels_; }
 
-    void start() { connection_->start(*this); }
+    void start();
+    void end_handshake(Result<Handshaken> outcome);
     void attach(PlayerId player, const session::Attached& attached, std::string device);
     void play(const session::Attached& attached, const session::Entrance& entrance);
     void refuse_enter(const Error& error);
@@ -102,10 +109,12 @@ private:
     std::size_t take_proxy_header(BytesView bytes);
     std::size_t unwrap(BytesView bytes, std::string_view protocol);
     void throttle(std::size_t bytes);
+    void set_background(bool background);
     /// What is counted by the second.
     void begin_second();
     void on_hello(BytesView payload);
-    bool encrypt(BytesView hello, wire::ServerHello answer);
+    [[nodiscard]] std::size_t wait_for_handshake(std::size_t taken);
+    void begin_token();
     void on_token(const wire::MessageView& message);
     /// 0 fills a place in the session, and is nothing else.
     [[nodiscard]] static bool is_for_modules(Command command) {
@@ -113,7 +122,7 @@ private:
     }
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
-    /// One more than a client may send in a second.
+    /// One more than a client may send in a second. For the rest of it the others are served first.
     [[nodiscard]] bool over_rate(Command command);
     [[nodiscard]] bool over_rate_of(Command command);
     /// The game answers those too, since they have a place in the session.
@@ -165,7 +174,7 @@ private:
     Held held_ = Held::no;
     std::uint8_t features_ = 0;
     bool greeted_ = false, proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
-         behind_proxy_ = false, throttled_ = false;
+         behind_proxy_ = false, throttled_ = false, in_background_ = true;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};

@@ -85,16 +85,21 @@ void Client::on_hello(BytesView payload) {
     answer.features = hello->features & (offered.compress_from != 0 ? wire::feature::compression : 0);
     if (offered.message_age_max.count() != 0) answer.features |= hello->features & wire::feature::time;
     if (offered.checksum && !may_encrypt && !in_tls_) answer.features |= hello->features & wire::feature::checksum;
-    const auto features = static_cast<std::uint8_t>(answer.features);
+    features_ = static_cast<std::uint8_t>(answer.features);
+    version_ = hello->client_version.substr(0, version_bytes_max);
     if (may_encrypt && !is_safe_already) {
-        if (!encrypt(payload, std::move(answer))) return;
-    } else {
-        wire::write_hello(connection_->output(), answer);
+        state_ = State::handshake;
+        since_ = gateway_.second();
+        gateway_.shake_hands(*this, payload, std::move(answer));
+        return;
     }
-    features_ = features;
+    wire::write_hello(connection_->output(), answer);
+    begin_token();
+}
+
+void Client::begin_token() {
     state_ = State::token;
     since_ = gateway_.second();
-    version_ = hello->client_version.substr(0, version_bytes_max);
     check_version();
 }
 
@@ -112,21 +117,21 @@ void Client::check_version() {
     close(notice);
 }
 
-/// False: the hello is refused.
-bool Client::encrypt(BytesView hello, wire::ServerHello answer) {
-    answer.security = wire::noise::security_name;
-    auto records = wire::noise::answer_secure_hello(hello, gateway_.identity(), answer, connection_->output());
-    if (!records) {
+void Client::end_handshake(Result<Handshaken> outcome) {
+    if (state_ != State::handshake) return;
+    if (!outcome) {
         gateway_.count().rejected_hello.add();
-        refuse_hello(Code::invalid, records.error().message());
-        return false;
+        refuse_hello(outcome.error().code(), outcome.error().message());
+        return;
     }
-    auto secure = std::make_shared<transport::SecureConnection>(gateway_.loop(), connection_, std::move(*records),
-                                                                gateway_.settings().frame_bytes_max_before_enter);
+    connection_->output().append(outcome->answer);
+    auto secure = std::make_shared<transport::SecureConnection>(
+        gateway_.loop(), connection_, std::move(outcome->records), gateway_.settings().frame_bytes_max_before_enter);
     secure_ = secure.get();
     connection_ = std::move(secure);
     connection_->start(*this);
-    return true;
+    begin_token();
+    if (state_ == State::token) connection_->set_reading(true);
 }
 
 void Client::refuse_hello(Code code, std::string_view reason) {

@@ -51,10 +51,15 @@ void Client::throttle(std::size_t bytes) {
     connection_->set_reading(false);
 }
 
+void Client::set_background(bool background) {
+    if (std::exchange(in_background_, background) != background) connection_->set_background(background);
+}
+
 void Client::begin_second() {
     if (std::exchange(counted_second_, gateway_.second()) == gateway_.second()) return;
     messages_this_second_ = 0;
     bytes_this_second_ = 0;
+    if (state_ == State::playing) set_background(false);
     if (commands_this_second_ != nullptr) commands_this_second_->clear();
 }
 
@@ -78,6 +83,7 @@ bool Client::over_rate(Command command) {
     begin_second();
     if ((most == 0 || ++messages_this_second_ <= most) && !over_rate_of(command)) return false;
     gateway_.count().rejected_rate.add();
+    set_background(true);
     return true;
 }
 
@@ -132,6 +138,7 @@ void Client::check_queue() {
 
 void Client::tick(std::uint32_t second) {
     const auto& limits = gateway_.settings();
+    if (state_ == State::playing && counted_second_ != second) set_background(false);
     if (std::exchange(throttled_, false)) {
         heard_ = second;
         if (partial_ != 0) partial_ = second;  // the rest of it was not read
@@ -143,6 +150,11 @@ void Client::tick(std::uint32_t second) {
     if (state_ == State::hello && waited > static_cast<std::uint32_t>(limits.hello_timeout.count())) {
         gateway_.count().rejected_timeout.add();
         refuse_hello(Code::deadline, fmt::format("no hello within {} s", limits.hello_timeout.count()));
+        return;
+    }
+    if (state_ == State::handshake && waited > static_cast<std::uint32_t>(limits.hello_timeout.count())) {
+        gateway_.count().rejected_full.add();
+        refuse_hello(Code::busy, Door::busy);
         return;
     }
     if (state_ == State::token && waited > static_cast<std::uint32_t>(limits.token_timeout.count())) {

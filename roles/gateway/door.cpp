@@ -43,7 +43,6 @@ std::string_view Door::objection(const std::string& address) const {
 }
 
 std::string_view Door::greet(const std::string& address) {
-    constexpr std::string_view busy = "very many clients connect just now; try again in a moment";
     if (settings_.hellos_per_second_max != 0 && hellos_ >= settings_.hellos_per_second_max) return busy;
     auto& here = places_[session::address_block(address)];
     if (settings_.hellos_per_address_max != 0 && here.hellos >= settings_.hellos_per_address_max) return busy;

@@ -12,6 +12,8 @@ namespace gs::gateway {
 
 class Door {
 public:
+    static constexpr std::string_view busy = "very many clients connect just now; try again in a moment";
+
     explicit Door(const GatewaySettings& settings) : settings_{settings} {}
 
     /// A connection is there. Without an address (its balancer has yet to say it) only the totals count.

@@ -31,6 +31,36 @@ void Gateway::turn_away(Client& client, std::string_view why) {
     client.refuse(Code::busy, why);
 }
 
+void Gateway::shake_hands(Client& client, BytesView hello, wire::ServerHello answer) {
+    answer.security = wire::noise::security_name;
+    greetings_.push_back({client.id(), {hello.begin(), hello.end()}, std::move(answer)});
+    shake_next_hands();
+}
+
+/// One after the other, and the loop runs in between: with few cores it would wait for all of them else.
+void Gateway::shake_next_hands() {
+    while (!shakes_hands_ && !greetings_.empty()) {
+        auto next = std::move(greetings_.front());
+        greetings_.pop_front();
+        if (find(next.client) == nullptr) continue;
+        shakes_hands_ = true;
+        tasks_.spawn(handshake_task(std::move(next)), "handshake");
+    }
+}
+
+runtime::Task<> Gateway::handshake_task(Greeting greeting) {
+    const auto client_id = greeting.client;
+    auto work = [greeting = std::move(greeting), identity = identity_->get()] {
+        Buffer answer;
+        auto records = wire::noise::answer_secure_hello(greeting.hello, identity, greeting.answer, answer).value();
+        return Client::Handshaken{std::move(answer), std::move(records)};
+    };
+    auto outcome = co_await handshakes_.run(loop_, std::move(work));
+    shakes_hands_ = false;
+    if (auto* client = find(client_id)) client->end_handshake(std::move(outcome));
+    shake_next_hands();
+}
+
 void Gateway::enter(Client& client, wire::Enter claim) {
     const auto player = player_of(claim);
     if (!player) {

@@ -26,7 +26,8 @@ Gateway::Gateway(RoleContext& context)
       data_directory_{context.data_directory},
       node_{context.node},
       development_{context.development},
-      timers_{context.loop} {
+      timers_{context.loop},
+      handshakes_{{context.threads ? 1U : 0U, 1}} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
         auto* client = playing(PlayerId{envelope.subject}, ConnectionEpoch{envelope.generation});
         client == nullptr ? counters_.gone.add() : client->send_frames(envelope.body);
@@ -150,6 +151,7 @@ runtime::Task<> Gateway::stop() {
 void Gateway::report() {
     counters_.connections.set(static_cast<std::int64_t>(clients_.size()));
     counters_.playing.set(static_cast<std::int64_t>(players_.size()));
+    counters_.handshakes_waiting.set(static_cast<std::int64_t>(greetings_.size()));
     if (listener_ != nullptr) counters_.accept_pauses.add(listener_->pauses() - counters_.accept_pauses.value());
     const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
     bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise, {},

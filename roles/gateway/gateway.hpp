@@ -1,6 +1,7 @@
 #pragma once
 // The gateway: holds the clients' connections, verifies tokens without asking anyone, relays each player's messages to
 // the game that owns the player, and fans out pushes to one, many, a channel or all.
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -30,8 +31,6 @@ public:
     // --- for its clients
     [[nodiscard]] const GatewaySettings& settings() const { return settings_; }
     [[nodiscard]] GatewayCounters& count() { return counters_; }
-    /// When the settings say that clients' connections are encrypted, after the start.
-    [[nodiscard]] const Identity& identity() const { return identity_->get(); }
     /// Seconds since the gateway began, plus one; moved by a timer, not by a clock read for each message.
     [[nodiscard]] std::uint32_t second() const { return second_; }
     [[nodiscard]] runtime::Time now() const { return loop_.now(); }
@@ -45,6 +44,9 @@ public:
     [[nodiscard]] std::uint64_t monotonic_us() const;
     /// Null: it is gone.
     [[nodiscard]] Client* find(std::uint64_t client_id);
+    /// Answers a hello, on another thread since that takes long; then Client::end_handshake. When the settings say that
+    /// clients' connections are encrypted.
+    void shake_hands(Client& client, BytesView hello, wire::ServerHello answer);
     void enter(Client& client, wire::Enter claim);
     /// Its balancer tells whose connection it is.
     void set_address(Client& client, const std::string& address);
@@ -58,9 +60,17 @@ public:
     void end_later(Client& client, std::string_view why);
 
 private:
+    /// A hello that waits for its handshake.
+    struct Greeting {
+        std::uint64_t client = 0;
+        Binary hello;
+        wire::ServerHello answer;
+    };
     static constexpr auto enter_deadline = std::chrono::seconds{10};  // of a game, to load a player
 
     void accept(std::shared_ptr<transport::Connection> connection);
+    void shake_next_hands();
+    runtime::Task<> handshake_task(Greeting greeting);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
     /// `ticket`: with which the client was let in from the queue, or 0.
     runtime::Task<> enter_task(std::uint64_t client_id, PlayerId player, wire::Enter claim, std::uint64_t ticket);
@@ -119,6 +129,9 @@ private:
     std::string node_;
     bool development_, stopping_ = false;
     runtime::Timers timers_;
+    std::deque<Greeting> greetings_;
+    bool shakes_hands_ = false;
+    runtime::BlockingPool handshakes_;  // one at a time
     runtime::Tasks tasks_;
 };
 

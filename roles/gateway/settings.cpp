@@ -126,6 +126,8 @@ GatewayCounters::GatewayCounters(Metrics& metrics)
     : connections{metrics.gauge("gameserver_gateway_connections", "open client connections")},
       playing{metrics.gauge("gameserver_gateway_players", "players who have entered through this gateway")},
       queued_bytes{metrics.gauge("gameserver_gateway_queued_bytes", "unsent to all clients together")},
+      handshakes_waiting{
+          metrics.gauge("gameserver_gateway_handshakes_waiting", "encrypted clients whose handshake is not begun yet")},
       accepted{metrics.counter("gameserver_gateway_accepted_total", "client connections accepted")},
       accept_pauses{metrics.counter("gameserver_gateway_accept_pauses_total",
                                     "times that accepting stopped for a tenth of a second: no files or memory left")},

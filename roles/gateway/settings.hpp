@@ -37,7 +37,7 @@ struct GatewaySettings {
 /// What a gateway counts; rejected messages and connections by reason.
 struct GatewayCounters {
     explicit GatewayCounters(Metrics& metrics);
-    Gauge &connections, &playing, &queued_bytes;
+    Gauge &connections, &playing, &queued_bytes, &handshakes_waiting;
     Counter &accepted, &accept_pauses, &messages_in, &messages_out, &bytes_in, &bytes_out;
     Counter &rejected_hello, &banned, &rejected_foreign, &rejected_size, &rejected_malformed, &rejected_token,
         &rejected_command, &rejected_version;

@@ -42,6 +42,7 @@ public:
     void send(const SharedBytes& bytes) override { output().append(bytes); }
     std::size_t queued_bytes() const override { return held_.size() + inner_->queued_bytes(); }
     void set_reading(bool reading) override { inner_->set_reading(reading); }
+    void set_background(bool background) override { inner_->set_background(background); }
     void close_after_send() override {
         end_of_turn();
         inner_->close_after_send();

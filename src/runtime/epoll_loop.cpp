@@ -12,6 +12,11 @@
 
 namespace gs::runtime {
 
+namespace {
+// What a turn becomes longer by: short beside a network, long beside the two system calls that it costs.
+constexpr auto background_time = std::chrono::microseconds{200};
+}  // namespace
+
 /// Ends the wait of a loop from another thread.
 class EpollLoop::Wake final : public Pollable {
 public:
@@ -52,9 +57,14 @@ void EpollLoop::post(Job job) {
         local_.push_back(std::move(job));
         return;
     }
-    const std::lock_guard lock{inbox_mutex_};
-    inbox_.push_back(std::move(job));
-    if (!has_inbox_.exchange(true)) wake_->ring();
+    // Rung without the lock, for which the woken loop would wait; the job may be the end of this loop by then.
+    std::shared_ptr<Wake> wake;
+    {
+        const std::lock_guard lock{inbox_mutex_};
+        inbox_.push_back(std::move(job));
+        if (!has_inbox_.exchange(true)) wake = wake_;
+    }
+    if (wake != nullptr) wake->ring();
 }
 
 void EpollLoop::run_posted() {
@@ -81,7 +91,7 @@ void EpollLoop::run() {
 
 /// Rounded up: a timer never fires early.
 int EpollLoop::milliseconds_to_wait() const {
-    if (!local_.empty() || has_hooks()) return 0;
+    if (!local_.empty() || has_hooks() || poller_.has_background()) return 0;
     if (!has_timers()) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(earliest_timer() - now()).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -92,6 +102,7 @@ void EpollLoop::turn() {
     run_due_timers();
     run_posted();
     run_hooks();
+    poller_.serve_background(background_time);
 }
 
 void EpollLoop::stop() {

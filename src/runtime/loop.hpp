@@ -1,7 +1,8 @@
 #pragma once
 // A Loop runs jobs one after another on one thread: the real one over a reactor, the virtual one in tests and in the
 // simulator on virtual time. Everything that a role does happens on its loop, so role code needs no mutex.
-// A turn: what was ready and due, then posted jobs, then the end-of-turn hooks, which send what was gathered.
+// A turn: what was ready and due, then posted jobs, then the end-of-turn hooks, which send what was gathered, then some
+// of what is in the background.
 #include <chrono>
 #include <cstdint>
 #include <map>

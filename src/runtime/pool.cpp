@@ -1,5 +1,7 @@
 #include "runtime/pool.hpp"
 
+#include <sys/resource.h>
+
 namespace gs::runtime {
 
 BlockingPool::BlockingPool(Options options) : options_{options} {
@@ -35,14 +37,18 @@ bool BlockingPool::submit(Job job) {
 }
 
 void BlockingPool::work() {
+    constexpr int behind_loops = 10;  // added to the process's niceness; a tenth of a core is left when all are busy
+    ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + behind_loops);  // of this thread only
     std::unique_lock lock{mutex_};
     for (;;) {
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
         if (queue_.empty()) return;
-        auto job = std::move(queue_.front());
-        queue_.pop_front();
-        lock.unlock();
-        job();
+        {
+            auto job = std::move(queue_.front());
+            queue_.pop_front();
+            lock.unlock();
+            job();
+        }
         lock.lock();
     }
 }

@@ -1,3 +1,6 @@
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -39,6 +42,21 @@ TEST_CASE("blocking work runs elsewhere and answers on the loop", "[runtime][NET
     loop.run();
     REQUIRE(results.size() == 3);
     for (const auto& result : results) CHECK(result.value() == 2);
+}
+
+TEST_CASE("blocking work gives way to the loops", "[runtime][NET-15]") {
+    EpollLoop loop{"test", 1};
+    BlockingPool pool{{1, 16}};
+    Tasks tasks;
+    std::vector<Result<int>> results;
+    const auto niceness = [] { return ::getpriority(PRIO_PROCESS, 0); };  // of the thread that asks
+    const auto here = niceness();
+    loop.after(30s, [&] { loop.stop(); });
+    tasks.spawn(collect(pool.run(loop, niceness), &results, &loop, 1), "collect");
+    loop.run();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].value() == std::min(here + 10, 19));
+    CHECK(niceness() == here);
 }
 
 TEST_CASE("a full pool answers busy at once", "[runtime][NET-15]") {

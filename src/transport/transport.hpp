@@ -42,6 +42,9 @@ public:
     [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
     /// Not reading, it may still be handed what had arrived; reading again, it is handed what was not taken.
     virtual void set_reading(bool reading) = 0;
+    /// In the background it is read after the others, in small pieces, and all that are there have only a little time in
+    /// each turn: for whoever has yet to show that he may come in, so that those who are in do not wait for him.
+    virtual void set_background(bool background) = 0;
     /// Sends what is queued (for at most a second), then closes. No more callbacks.
     virtual void close_after_send() = 0;
     virtual void close() = 0;

@@ -359,6 +359,30 @@ TEST_CASE("more requests in a second than allowed are answered limited", "[scena
     check_served(anna);
 }
 
+TEST_CASE("strangers and who sends too much are served after the players", "[scenario][hostile][NET-14]") {
+    TestCluster cluster;
+    cluster.set("gateway.messages_per_second_max", std::int64_t{20});
+    cluster.start();
+    TestClient anna{cluster};
+    TestClient stranger{cluster};
+    cluster.advance(1ms);
+    CHECK(cluster.network().in_background() == 2);
+    anna.enter(player(1)).value();
+    CHECK(cluster.network().in_background() == 1);
+    stranger.hello().value();
+    CHECK(cluster.network().in_background() == 1);
+    cluster.advance(1s);
+    for (int count = 0; count < 50; ++count) static_cast<void>(anna.send(echo::Echo{"flood"}));
+    cluster.advance(1ms);
+    CHECK(cluster.network().in_background() == 2);
+    cluster.advance(1s);
+    check_served(anna);
+    CHECK(cluster.network().in_background() == 1);
+    stranger.disconnect();
+    cluster.advance(1ms);
+    CHECK(cluster.network().in_background() == 0);
+}
+
 TEST_CASE("very many clients are looked at in slices, and none is forgotten", "[scenario][hostile][NET-08][NET-12]") {
     TestCluster cluster;
     cluster.set("gateway.unauthenticated_per_address_max", std::int64_t{5000});

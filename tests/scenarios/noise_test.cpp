@@ -201,6 +201,40 @@ TEST_CASE("a record that was begun has to be finished", "[scenario][noise][MSG-0
     CHECK_THAT(client.why, Catch::Contains("a frame was begun and not finished within 10 s"));
 }
 
+TEST_CASE("who hangs up while hands are shaken leaves nothing behind", "[scenario][noise][MSG-06]") {
+    TestCluster cluster;
+    encrypt(cluster);
+    cluster.start();
+    Buffer hello;
+    wire::noise::ClientHandshake handshake{{}, hello};
+    // At every moment of it: a little later each time.
+    for (int microseconds = 0; microseconds < 20; ++microseconds) {
+        TestClient stranger{cluster};
+        stranger.send_bytes(hello);
+        cluster.advance(std::chrono::microseconds{microseconds});
+        stranger.disconnect();
+        cluster.advance(1s);
+        CHECK(cluster.metric("all", "gameserver_gateway_connections") == 0);
+    }
+    KitClient client{cluster, {}, {zone_root()}};
+    CHECK(client.enter(player(1)));
+}
+
+TEST_CASE("what follows a hello waits until hands are shaken", "[scenario][noise][MSG-06]") {
+    TestCluster cluster;
+    encrypt(cluster);
+    cluster.start();
+    Buffer hello;
+    wire::noise::ClientHandshake handshake{{}, hello};
+    TestClient stranger{cluster};
+    stranger.send_bytes(hello);
+    stranger.send_bytes(Binary(64, 0x55));  // a record that nobody has encrypted
+    CHECK(stranger.wait_closed(100ms));
+    REQUIRE(stranger.server_hello());
+    CHECK(stranger.server_hello()->code == Code::ok);
+    CHECK(cluster.metric("all", R"(gameserver_client_rejected_total{reason="malformed"})") == 1);
+}
+
 TEST_CASE("a record of a stranger is bounded like its frames", "[scenario][noise][MSG-06]") {
     TestCluster cluster;
     encrypt(cluster);

@@ -53,6 +53,7 @@ public:
         reading_ = reading;
         if (reading && loop_ != nullptr) loop_->post([self = shared_from_this()] { self->deliver(); });
     }
+    void set_background(bool /*background*/) override {}  // nothing takes time here
     void close_after_send() override {
         flush(true);
         close();

@@ -32,6 +32,10 @@ public:
         loop_.post([self = shared_from_this()] { self->deliver(); });
         if (const auto peer = peer_.lock()) peer->loop_.post([peer] { peer->flush(); });
     }
+    void set_background(bool background) override {
+        if (!open_ || std::exchange(background_, background) == background) return;
+        background ? ++network_.in_background_ : --network_.in_background_;
+    }
     void close_after_send() override {
         flush();
         close();
@@ -39,6 +43,7 @@ public:
     void close() override {
         handler_ = nullptr;
         loop_.forget(*this);
+        set_background(false);
         if (!std::exchange(open_, false) || *cut_) return;
         if (const auto peer = peer_.lock()) peer->loop_.post([peer] { peer->end(); });
     }
@@ -82,6 +87,7 @@ private:
         std::swap(now, in_);
     }
     void end() {
+        set_background(false);
         if (!std::exchange(open_, false)) return;
         loop_.forget(*this);
         if (auto* handler = std::exchange(handler_, nullptr)) {
@@ -98,7 +104,7 @@ private:
     ConnectionHandler* handler_ = nullptr;
     OutQueue out_;
     Buffer in_;
-    bool reading_ = true, open_ = true;
+    bool reading_ = true, open_ = true, background_ = false;
 };
 
 class MemoryListener final : public Listener {

@@ -18,6 +18,8 @@ public:
     void set_cut(const std::string& address, bool cut);
     /// Bytes are delivered in pieces of at most this size, to try every segmentation. 0: whole.
     void set_piece_bytes(std::size_t bytes) { piece_bytes_ = bytes; }
+    /// How many open connections are in the background, which makes no difference here.
+    [[nodiscard]] std::size_t in_background() const { return in_background_; }
 
 private:
     friend class MemoryListener;
@@ -28,7 +30,7 @@ private:
         std::shared_ptr<bool> cut = std::make_shared<bool>(false);
     };
     std::map<std::string, Port> ports_;
-    std::size_t piece_bytes_ = 0;
+    std::size_t piece_bytes_ = 0, in_background_ = 0;
     int next_port_ = 50'000;
 };
 

@@ -27,6 +27,7 @@ public:
     void send(const SharedBytes& bytes) override;
     [[nodiscard]] std::size_t queued_bytes() const override { return inner_->queued_bytes() + held_.size(); }
     void set_reading(bool reading) override;
+    void set_background(bool background) override { inner_->set_background(background); }
     void close_after_send() override;
     void close() override;
     [[nodiscard]] std::string remote() const override { return inner_->remote(); }

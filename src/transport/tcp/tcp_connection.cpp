@@ -16,6 +16,7 @@ namespace gs::transport {
 namespace {
 constexpr std::size_t gather_max = 16;
 constexpr std::size_t early_bytes = 64 * 1024;
+constexpr std::size_t background_bytes = 4 * 1024;  // at a time: who is in the background shares little time
 constexpr auto linger_max = std::chrono::seconds{1};
 }  // namespace
 
@@ -59,6 +60,11 @@ void TcpConnection::set_reading(bool reading) {
     });
 }
 
+void TcpConnection::set_background(bool background) {
+    background_ = background;
+    if (watched_ && socket_ >= 0) loop_.poller().move(socket_, background, reading_ || closing_, want_write_);
+}
+
 void TcpConnection::watch() {
     const bool reading = reading_ || closing_;
     if (watched_) {
@@ -66,7 +72,8 @@ void TcpConnection::watch() {
         return;
     }
     watched_ = true;
-    loop_.poller().add(socket_, {shared_from_this(), static_cast<runtime::Pollable*>(this)}, reading, want_write_);
+    loop_.poller().add(socket_, {shared_from_this(), static_cast<runtime::Pollable*>(this)}, reading, want_write_,
+                       background_);
 }
 
 void TcpConnection::on_ready(bool readable, bool writable) {
@@ -81,7 +88,7 @@ void TcpConnection::on_ready(bool readable, bool writable) {
 
 void TcpConnection::read() {
     auto* buffer = loop_.poller().receive_buffer();
-    const auto count = ::recv(socket_, buffer, runtime::Poller::receive_bytes, 0);
+    const auto count = ::recv(socket_, buffer, background_ ? background_bytes : runtime::Poller::receive_bytes, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (closing_) {
         // Read and drop until the other side has seen our end: closing with unread bytes would reset the connection and

@@ -25,6 +25,7 @@ public:
     void send(const SharedBytes& bytes) override;
     [[nodiscard]] std::size_t queued_bytes() const override { return out_.bytes(); }
     void set_reading(bool reading) override;
+    void set_background(bool background) override;
     void close_after_send() override;
     void close() override;
     [[nodiscard]] std::string remote() const override;
@@ -47,7 +48,7 @@ private:
     OutQueue out_;
     Untaken untaken_;
     int socket_;
-    bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false;
+    bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false, background_ = false;
     runtime::TimerId linger_{};
 };
 

@@ -24,7 +24,7 @@ namespace gs::transport {
 namespace {
 
 constexpr auto accept_pause = std::chrono::milliseconds{100};
-constexpr int accepts_per_turn = 64;
+constexpr int accepts_at_once = 8;
 constexpr int keepalive_probes = 3;
 
 /// Sockets with this number and above are not kept. (A new socket takes the lowest number that is free.)
@@ -64,8 +64,9 @@ public:
                              ::bind(socket_, end->get(), end->size) == 0 && ::listen(socket_, options_.backlog) == 0;
         if (!listens) return refused(address, errno);
         address_ = local_address(socket_).text();
-        // Not owned by the poller: the listener removes itself.
-        loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, true, false);
+        // Not owned by the poller: the listener removes itself. Who comes waits for those who are in.
+        loop_.poller().add(socket_, {std::shared_ptr<void>{}, static_cast<runtime::Pollable*>(this)}, true, false,
+                           true);
         return {};
     }
 
@@ -100,7 +101,7 @@ private:
     }
 
     void on_ready(bool /*readable*/, bool /*writable*/) override {
-        for (int count = 0; count < accepts_per_turn; ++count) {
+        for (int count = 0; count < accepts_at_once; ++count) {
             const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (socket >= sockets_end_) {
                 ::close(socket);

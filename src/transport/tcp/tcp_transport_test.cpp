@@ -115,6 +115,7 @@ struct Session final : ConnectionHandler {
         connection->start(*this);
     }
     std::size_t on_bytes(BytesView bytes) override {
+        longest = std::max(longest, bytes.size());
         const auto taken = bytes.size() - bytes.size() % takes_multiple_of;
         received += as_text(bytes.first(taken));
         if (echoes) connection->output().append(bytes.first(taken));
@@ -126,6 +127,7 @@ struct Session final : ConnectionHandler {
     std::size_t takes_multiple_of;
     bool echoes;
     std::string received;
+    std::size_t longest = 0;  // piece
     std::optional<std::string> closed;
 };
 
@@ -293,6 +295,27 @@ TEST_CASE("bytes are not read while reading is off", "[transport][tcp][NET-11]")
     CHECK(server.thread.ask([&] { return session.received; }) == "one");
     server.thread.ask([&] { session.connection->set_reading(true); });
     CHECK(client.receive(3) == "two");
+}
+
+TEST_CASE("who is in the background is read in small pieces, and all of it", "[transport][tcp][NET-14]") {
+    Server server;
+    Client client{server.address};
+    REQUIRE(server.accepted(1));
+    const auto text = random_text(64 * 1024);
+    for (const bool background : {true, false}) {
+        server.thread.ask([&] {
+            auto& session = *server.sessions[0];
+            session.received.clear();
+            session.longest = 0;
+            session.connection->set_reading(false);
+            session.connection->set_background(background);
+        });
+        REQUIRE(client.send(text));
+        server.thread.ask([&] { server.sessions[0]->connection->set_reading(true); });
+        CHECK(client.receive(text.size()) == text);
+        CHECK(server.thread.ask([&] { return server.sessions[0]->received == text; }));
+        CHECK(server.thread.ask([&] { return server.sessions[0]->longest <= 4096; }) == background);
+    }
 }
 
 TEST_CASE("both sides hear who closed and a closed connection says nothing more", "[transport][tcp][NET-01]") {

@@ -29,6 +29,7 @@ public:
     void send(const SharedBytes& bytes) override { output().append(bytes); }
     [[nodiscard]] std::size_t queued_bytes() const override { return written_.size() + below_->queued_bytes(); }
     void set_reading(bool reading) override;
+    void set_background(bool background) override { below_->set_background(background); }
     void close_after_send() override;
     void close() override;
     [[nodiscard]] std::string remote() const override { return below_->remote(); }
