@@ -36,7 +36,7 @@ struct Said {
 constexpr Command echo_command = 1000, said_command = 1204;
 
 std::string page() {
-    std::ifstream in{std::string{GS_SOURCE_DIR} + "/docs/protocol.md"};
+    std::ifstream in{GS_SOURCE_DIR "/docs/protocol.md"};
     std::ostringstream text;
     text << in.rdbuf();
     return text.str();

@@ -27,7 +27,7 @@ void ask(std::string host, std::uint16_t port, std::string token) {
 namespace {
 
 std::string text_of(const std::string& file) {
-    std::ifstream in{std::string{GS_SOURCE_DIR} + "/src/client/cpp/" + file};
+    std::ifstream in{GS_SOURCE_DIR "/src/client/cpp/" + file};
     std::ostringstream text;
     text << in.rdbuf();
     return text.str();
