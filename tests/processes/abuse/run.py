@@ -151,6 +151,7 @@ class Whiles:
     def during(self, action):
         began = time.time()
         result = action()
+        time.sleep(max(0.0, began + 1.5 - time.time()))  # so that most of some second lies in it
         self.times.append((began, time.time()))
         return result
 
