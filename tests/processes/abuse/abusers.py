@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""One kind of abuse against a gateway, for so long: a process of its own, at low priority, so that the machine's cores
-are the server's. It prepares, prints READY and how many players it plays, waits for a line, does it, and prints a JSON
-object: `tries`, and what else it has seen."""
+"""One kind of abuse against a gateway, for so long: a process of its own. It prepares, prints READY and how many players
+it plays, waits for a line, does it, and prints a JSON object: `tries`, and what else it has seen."""
 
 import argparse
 import asyncio
@@ -410,7 +409,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.nice(19)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     asyncio.run(main())

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Does to a gateway what strangers do to it, one kind after the other, while healthy bots play there. Each time the bots'
 answers are compared, second by second, with those of the pauses that the strangers make, or of just before and after; the
-gateway's memory is watched, and the metric that tells an operator of it must have moved. Exit code 0: all of it held.
+gateway's memory is watched, and the metric that tells an operator of it must have moved. The strangers have the last
+core for themselves, servers and bots the others. Exit code 0: all of it held.
 
 Without a name: all kinds."""
 
@@ -307,9 +308,7 @@ class Abuser:
         self.log = cluster.folder / "abuser.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=log, text=True, preexec_fn=die_with_parent)
-        if len(self.cores) > 1:
-            os.sched_setaffinity(self.process.pid, {max(self.cores)})
+                                            stderr=log, text=True, preexec_fn=self._move_away)
 
     def __enter__(self) -> "Abuser":
         ready = self.process.stdout.readline().split()
@@ -321,6 +320,13 @@ class Abuser:
     def __exit__(self, *_) -> None:
         self.process.kill()
         self.process.wait()
+
+    def _move_away(self) -> None:
+        die_with_parent()
+        if len(self.cores) > 1:
+            os.sched_setaffinity(0, {max(self.cores)})
+        else:
+            os.nice(19)
 
     def begin(self) -> None:
         self.metric_before = self.cluster.sum(self.abuse.role, self.abuse.metric)
