@@ -226,6 +226,8 @@ TEST_CASE("what follows a hello waits until hands are shaken", "[scenario][noise
     cluster.start();
     Buffer hello;
     wire::noise::ClientHandshake handshake{{}, hello};
+    const auto whole = hello.size();
+    cluster.network().set_piece_bytes(GENERATE_COPY(std::size_t{0}, whole, whole + 7));
     TestClient stranger{cluster};
     stranger.send_bytes(hello);
     stranger.send_bytes(Binary(64, 0x55));  // a record that nobody has encrypted
