@@ -84,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--usual-seconds", type=float, default=5, help="how long the usual is measured, before and after (5)")
     parser.add_argument("--usual-once", action="store_true", help="it is measured with the first kind only, not with each")
     parser.add_argument("--times", type=float, default=2, help="the healthy bots' p99 may be so many times the usual (2)")
-    parser.add_argument("--floor-ms", type=float, default=0, help="a p99 below this is always good (0)")
+    parser.add_argument("--floor-ms", type=float, default=5, help="a p99 below this is always good (5)")
     parser.add_argument("--worst-floor-ms", type=float, default=100, help="the same for the worst second (100)")
     parser.add_argument("--binary", type=Path, default=root / "build/release/gameserver", help="the gameserver (build/release/gameserver)")
     parser.add_argument("--keep", type=Path, help="a folder for logs and reports; else they are removed when all is well")
@@ -263,10 +263,13 @@ class Wiretap:
 
         answers = threading.Thread(target=back, daemon=True)
         answers.start()
-        while data := client.recv(65536):
-            self.bytes += data
-            server.sendall(data)
-        server.shutdown(socket.SHUT_WR)
+        try:
+            while data := client.recv(65536):
+                self.bytes += data
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the server has hung up first
         answers.join()
         server.close()
 
