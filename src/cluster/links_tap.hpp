@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cluster/links_world.hpp"
+#include "wire/frame.hpp"
 
 namespace gs::cluster::links_test {
 
@@ -131,5 +132,17 @@ public:
 private:
     std::shared_ptr<transport::Connection> connection_;
 };
+
+/// Where each whole frame ends.
+inline std::vector<std::size_t> frame_ends(BytesView bytes) {
+    std::vector<std::size_t> ends;
+    std::size_t at = 0;
+    for (;;) {
+        const auto cut = wire::cut_frame(bytes.subspan(at), bytes.size());
+        if (cut.status != wire::FrameCut::Status::frame) return ends;
+        at += cut.consumed();
+        ends.push_back(at);
+    }
+}
 
 }  // namespace gs::cluster::links_test
