@@ -122,7 +122,7 @@ private:
     }
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
-    /// One more than a client may send in a second. For the rest of it the others are served first.
+    /// One more than a client may send in a second. Until it keeps to that for one, the others are served first.
     [[nodiscard]] bool over_rate(Command command);
     [[nodiscard]] bool over_rate_of(Command command);
     /// The game answers those too, since they have a place in the session.
@@ -174,7 +174,7 @@ private:
     Held held_ = Held::no;
     std::uint8_t features_ = 0;
     bool greeted_ = false, proved_ = false, overflown_ = false, left_ = false, in_tls_ = false, in_websocket_ = false,
-         behind_proxy_ = false, throttled_ = false, in_background_ = true;
+         behind_proxy_ = false, throttled_ = false, over_rate_ = false, in_background_ = true;
     // Seconds of the gateway's clock; 0: not.
     std::uint32_t since_, heard_, pinged_ = 0, partial_ = 0, slow_ = 0;
     runtime::Time held_since_{};

@@ -56,10 +56,12 @@ void Client::set_background(bool background) {
 }
 
 void Client::begin_second() {
-    if (std::exchange(counted_second_, gateway_.second()) == gateway_.second()) return;
+    const auto last = std::exchange(counted_second_, gateway_.second());
+    if (last == gateway_.second()) return;
     messages_this_second_ = 0;
     bytes_this_second_ = 0;
-    if (state_ == State::playing) set_background(false);
+    const bool was_over_rate = std::exchange(over_rate_, false) && last + 1 == gateway_.second();
+    if (state_ == State::playing && !was_over_rate) set_background(false);
     if (commands_this_second_ != nullptr) commands_this_second_->clear();
 }
 
@@ -83,6 +85,7 @@ bool Client::over_rate(Command command) {
     begin_second();
     if ((most == 0 || ++messages_this_second_ <= most) && !over_rate_of(command)) return false;
     gateway_.count().rejected_rate.add();
+    over_rate_ = true;
     set_background(true);
     return true;
 }
@@ -138,8 +141,9 @@ void Client::check_queue() {
 
 void Client::tick(std::uint32_t second) {
     const auto& limits = gateway_.settings();
-    if (state_ == State::playing && counted_second_ != second) set_background(false);
-    if (std::exchange(throttled_, false)) {
+    if (state_ == State::playing && counted_second_ + 1 < second) set_background(false);
+    if (throttled_ && counted_second_ != second) {
+        throttled_ = false;
         heard_ = second;
         if (partial_ != 0) partial_ = second;  // the rest of it was not read
         forget_clock();

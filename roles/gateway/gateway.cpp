@@ -6,9 +6,9 @@ namespace gs::gateway {
 
 namespace {
 constexpr std::uint32_t certificate_check_seconds = 5;
-constexpr std::size_t slices_per_second = 16;
-constexpr auto slice_pause = std::chrono::milliseconds{50};
-constexpr std::size_t ticked_at_once_min = 512;
+constexpr auto slice_pause = std::chrono::milliseconds{4};
+constexpr auto all_ticked_within = std::chrono::milliseconds{800};
+constexpr std::size_t ticked_at_once_min = 16;
 constexpr int spare_files = 64;
 }  // namespace
 
@@ -171,19 +171,27 @@ void Gateway::tick() {
     tick_clients(due_.size());  // those who are left of the last second
     keep_queue_budget();
     for (const auto& [id, client] : clients_) due_.push_back(id);
-    due_at_once_ = std::max(ticked_at_once_min, due_.size() / slices_per_second + 1);
-    tick_clients(due_at_once_);
+    due_in_all_ = due_.size();
+    due_since_ = loop_.now();
+    tick_due();
 }
 
-/// Very many clients are looked at in slices, spread over the second: else all heartbeats would leave together, and
-/// whoever asks something then would wait for them.
+/// Clients are looked at in slices, spread over the second: else all heartbeats would leave together, and who is late
+/// would be told together, and whoever asks something then would wait for them.
+void Gateway::tick_due() {
+    const auto done = due_in_all_ - due_.size();
+    const auto share = std::min(1.0, std::chrono::duration<double>{loop_.now() - due_since_} / all_ticked_within);
+    const auto by_now = static_cast<std::size_t>(static_cast<double>(due_in_all_) * share);
+    tick_clients(std::max(ticked_at_once_min, by_now - std::min(done, by_now)));
+    if (!due_.empty()) timers_.after("tick more", slice_pause, [this] { tick_due(); });
+}
+
 void Gateway::tick_clients(std::size_t count) {
     for (; count > 0 && !due_.empty(); --count) {
         auto* client = find(due_.back());
         due_.pop_back();
         if (client != nullptr) client->tick(second_);
     }
-    if (!due_.empty()) timers_.after("tick more", slice_pause, [this] { tick_clients(due_at_once_); });
 }
 
 void Gateway::keep_queue_budget() {

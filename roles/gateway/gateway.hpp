@@ -93,6 +93,7 @@ private:
     void on_instance(const cluster::Instance& instance, bool up);
     session::HeldPlayers held_players() const;
     void tick();
+    void tick_due();
     void tick_clients(std::size_t count);
     void keep_queue_budget();
     void report();
@@ -122,7 +123,8 @@ private:
     WaitingRoom waiting_{*this};
     Bans bans_;
     std::vector<std::uint64_t> due_;  // clients who have not been looked at in this second
-    std::size_t due_at_once_ = 0;
+    std::size_t due_in_all_ = 0;
+    runtime::Time due_since_{};
     std::uint64_t next_client_ = 1;
     std::uint32_t second_ = 1;
     std::filesystem::path data_directory_;

@@ -14,7 +14,7 @@ namespace gs::runtime {
 
 namespace {
 // What a turn becomes longer by: short beside a network, long beside the two system calls that it costs.
-constexpr auto background_time = std::chrono::microseconds{100};
+constexpr auto background_time = std::chrono::microseconds{50};
 }  // namespace
 
 /// Ends the wait of a loop from another thread.

@@ -377,6 +377,9 @@ TEST_CASE("strangers and who sends too much are served after the players", "[sce
     CHECK(cluster.network().in_background() == 2);
     cluster.advance(1s);
     check_served(anna);
+    CHECK(cluster.network().in_background() == 2);  // until she keeps to the rate for a second
+    cluster.advance(1s);
+    check_served(anna);
     CHECK(cluster.network().in_background() == 1);
     stranger.disconnect();
     cluster.advance(1ms);

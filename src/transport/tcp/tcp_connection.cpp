@@ -61,6 +61,7 @@ void TcpConnection::set_reading(bool reading) {
 }
 
 void TcpConnection::set_background(bool background) {
+    may_wait_ = true;
     background_ = background;
     if (watched_ && socket_ >= 0) loop_.poller().move(socket_, background, reading_ || closing_, want_write_);
 }
@@ -87,6 +88,10 @@ void TcpConnection::on_ready(bool readable, bool writable) {
 }
 
 void TcpConnection::read() {
+    if (ended_ != not_ended && !closing_) {
+        fail_ended();
+        return;
+    }
     auto* buffer = loop_.poller().receive_buffer();
     const auto count = ::recv(socket_, buffer, background_ ? background_bytes : runtime::Poller::receive_bytes, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -96,12 +101,20 @@ void TcpConnection::read() {
         if (count <= 0) shut();
         return;
     }
-    if (count == 0) {
-        fail({Code::unavailable, "the other side closed the connection"});
-    } else if (count < 0) {
-        fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
-    } else {
+    if (count > 0) {
         deliver({buffer, static_cast<std::size_t>(count)});
+        return;
+    }
+    ended_ = count == 0 ? 0 : errno;
+    // It costs more than to read, and thousands may end at once.
+    may_wait_ && !background_ ? set_background(true) : fail_ended();
+}
+
+void TcpConnection::fail_ended() {
+    if (ended_ == 0) {
+        fail({Code::unavailable, "the other side closed the connection"});
+    } else {
+        fail({Code::unavailable, "the connection was lost: {}", std::strerror(ended_)});
     }
 }
 

@@ -41,14 +41,19 @@ private:
     void flush();
     void watch();
     void fail(const Error& why);
+    void fail_ended();
     void shut();
+
+    static constexpr int not_ended = -1;
 
     runtime::EpollLoop& loop_;
     ConnectionHandler* handler_ = nullptr;
     OutQueue out_;
     Untaken untaken_;
     int socket_;
-    bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false, background_ = false;
+    int ended_ = not_ended;  // errno of the end that was seen and not told yet; 0: the other side's
+    bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false, background_ = false,
+         may_wait_ = false;  // its end, for the background: it is one that has been there
     runtime::TimerId linger_{};
 };
 

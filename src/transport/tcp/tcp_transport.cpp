@@ -24,7 +24,7 @@ namespace gs::transport {
 namespace {
 
 constexpr auto accept_pause = std::chrono::milliseconds{100};
-constexpr int accepts_at_once = 8;
+constexpr int accepts_at_once = 2;
 constexpr int keepalive_probes = 3;
 
 /// Sockets with this number and above are not kept. (A new socket takes the lowest number that is free.)

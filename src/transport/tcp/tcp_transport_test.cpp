@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <functional>
 #include <future>
 #include <optional>
 #include <random>
@@ -82,6 +83,11 @@ public:
     void hang_up() {
         if (socket_ >= 0) ::close(std::exchange(socket_, -1));
     }
+    void cut() {
+        const linger none{1, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        hang_up();
+    }
     bool send(std::string_view text) const {
         while (!text.empty()) {
             const auto sent = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL);
@@ -121,7 +127,10 @@ struct Session final : ConnectionHandler {
         if (echoes) connection->output().append(bytes.first(taken));
         return taken;
     }
-    void on_closed(const Error& why) override { closed = why.message(); }
+    void on_closed(const Error& why) override {
+        closed = why.message();
+        if (then) then();
+    }
 
     std::shared_ptr<Connection> connection;
     std::size_t takes_multiple_of;
@@ -129,6 +138,7 @@ struct Session final : ConnectionHandler {
     std::string received;
     std::size_t longest = 0;  // piece
     std::optional<std::string> closed;
+    std::function<void()> then;
 };
 
 struct Server {
@@ -316,6 +326,27 @@ TEST_CASE("who is in the background is read in small pieces, and all of it", "[t
         CHECK(server.thread.ask([&] { return server.sessions[0]->received == text; }));
         CHECK(server.thread.ask([&] { return server.sessions[0]->longest <= 4096; }) == background);
     }
+}
+
+TEST_CASE("who was in the background ends after what others say", "[transport][tcp][NET-14]") {
+    const bool cut = GENERATE(false, true);
+    Server server;
+    Client first{server.address};
+    REQUIRE(server.accepted(1));
+    const Client second{server.address};
+    REQUIRE(server.accepted(2));
+    std::string heard_before;
+    server.thread.ask([&] {
+        server.sessions[0]->connection->set_background(true);
+        server.sessions[0]->connection->set_background(false);
+        server.sessions[0]->then = [&] { heard_before = server.sessions[1]->received; };
+        cut ? first.cut() : first.hang_up();
+        REQUIRE(second.send("still here"));
+    });
+    CHECK(server.thread.eventually([&] { return server.sessions[0]->closed.has_value(); }));
+    CHECK(heard_before == "still here");
+    CHECK(*server.sessions[0]->closed ==
+          (cut ? "the connection was lost: Connection reset by peer" : "the other side closed the connection"));
 }
 
 TEST_CASE("both sides hear who closed and a closed connection says nothing more", "[transport][tcp][NET-01]") {

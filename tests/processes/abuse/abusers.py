@@ -159,20 +159,49 @@ class Abuse:
 
 
 class Slowloris(Abuse):
-    """A hello of which a byte comes each second."""
+    """A hello of which a byte comes each second. Who is hung up on comes again. Without asyncio, so that what 5,000 of them
+    cost on this side takes little from a small machine."""
 
-    async def once(self, peer: Peer, number: int) -> None:
-        await asyncio.sleep(random.random())
-        peer_closed = asyncio.ensure_future(peer.until_closed())
-        slow = speech.frame(b"GSP1\x95\x01\x01" + speech.text("x" * 1000))
+    slow = speech.frame(b"GSP1\x95\x01\x01" + speech.text("x" * 1000))
+    rounds = 100  # in a second
+
+    async def run(self) -> None:
+        sockets, sent = [None] * self.options.count, [0] * self.options.count
+        began, round_ = time.monotonic(), 0
+        while time.monotonic() < self.until:
+            for number in range(round_ % self.rounds, len(sockets), self.rounds):
+                if sockets[number] is None or not self.is_wanted(sockets[number]):
+                    if sockets[number] is not None:
+                        sockets[number].close()
+                    sockets[number], sent[number] = self.connect(), 0
+                sent[number] += self.send(sockets[number], self.slow[sent[number]:sent[number] + 1])
+            round_ += 1
+            time.sleep(max(0.0, began + round_ / self.rounds - time.monotonic()))
+
+    def connect(self) -> socket.socket:
+        self.report["tries"] += 1
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        connection.connect_ex(("127.0.0.1", self.options.gateway))
+        return connection
+
+    @staticmethod
+    def is_wanted(connection: socket.socket) -> bool:
         try:
-            for byte in slow:
-                await peer.send(bytes([byte]))
-                done, _ = await asyncio.wait([peer_closed], timeout=1)
-                if done:
-                    return
-        finally:
-            peer_closed.cancel()
+            connection.recv(4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    @staticmethod
+    def send(connection: socket.socket, byte: bytes) -> int:
+        try:
+            return connection.send(byte)
+        except OSError:
+            return 0  # it is hung up on, which is seen next time
 
 
 class NeverRead(Abuse):
@@ -223,20 +252,30 @@ class Logins(Abuse):
 
 
 class Reconnects(Abuse):
-    """Players whose connections are cut all at once, and who come back at once, each until it has its session again."""
+    """Players whose connections are cut all at once, and who come back at once, each until it has its session again.
+    A few seconds later once more. `whiles`: when that was, and a second that it touches."""
+
+    period = 4.3
+    patience = 20
 
     async def prepare(self) -> None:
         self.players = await self.entered(self.options.count)
 
     async def run(self) -> None:
-        for peer, _ in self.players:
-            peer.cut()
-        began = time.monotonic()
-        self.report.update(resumed=0, resumed_within_s=0.0)
-        await asyncio.gather(*(self.come_back(entered) for _, entered in self.players))
-        self.report["resumed_within_s"] = round(self.report["resumed_within_s"] - began, 2)
+        self.report.update(cut=0, resumed=0, resumed_within_s=0.0, whiles=[])
+        while time.monotonic() < self.until:
+            began, wall = time.monotonic(), time.time()
+            for peer, _ in self.players:
+                peer.cut()
+            self.report["cut"] += len(self.players)
+            self.players = await asyncio.wait_for(
+                asyncio.gather(*(self.come_back(entered) for _, entered in self.players)), self.patience)
+            took = time.monotonic() - began
+            self.report["resumed_within_s"] = max(self.report["resumed_within_s"], round(took, 2))
+            self.report["whiles"].append((wall - 0.5, wall + took + 0.5))
+            await asyncio.sleep(max(0.0, self.period - took))
 
-    async def come_back(self, entered: list) -> None:
+    async def come_back(self, entered: list) -> tuple:
         player, _, session, key = entered[:4]
         while True:
             peer = None
@@ -244,15 +283,13 @@ class Reconnects(Abuse):
             try:
                 peer = await Peer.connect(self.options.gateway)
                 nonce = await peer.say_hello()
-                await peer.enter(speech.resume(player, session, 0, 0, speech.proof_of(key, nonce, player, session, 0, 0)))
+                entered = await peer.enter(
+                    speech.resume(player, session, 0, 0, speech.proof_of(key, nonce, player, session, 0, 0)))
                 self.report["resumed"] += 1
-                self.report["resumed_within_s"] = max(self.report["resumed_within_s"], time.monotonic())
-                return
+                return peer, entered
             except OSError:
                 if peer:
                     peer.cut()
-                if time.monotonic() > self.until:
-                    return
                 await asyncio.sleep(random.random())  # what the protocol asks for
 
 

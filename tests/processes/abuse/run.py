@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Does to a gateway what strangers do to it, one kind after the other, while healthy bots play there. Each time the bots'
 answers are compared, second by second, with those of the pauses that the strangers make, or of just before and after; the
-gateway's memory is watched, and the metric that tells an operator of it must have moved. The strangers have the last
-core for themselves, servers and bots the others. Exit code 0: all of it held.
+gateway's memory is watched, and the metric that tells an operator of it must have moved. Gateway and game have
+cores for themselves, the bots, the other roles and, after them, the strangers the last one. Seconds in which a hypervisor
+gave a core to others are left out; when too few remain it is done again. Exit code 0: all of it held.
 
 Without a name: all kinds."""
 
@@ -55,9 +56,10 @@ abuses = {
     "never_read": Abuse("clients that never read, under 20 lines a second", 1000, 30, "gameserver_client_slow_total", memory_kib=280,
                         seconds_min=4, pauses=False),
     "logins": Abuse("logins a second, ten times the usual", 200, 60, "gameserver_gateway_accepted_total", pauses=False),
-    "reconnects": Abuse("clients that lose their connection and come back at once", 2000, 15, "gameserver_sessions_resumed_total", "game",
+    "reconnects": Abuse("clients that lose their connection and come back at once", 2000, 30, "gameserver_sessions_resumed_total", "game",
                         pauses=False),
-    "flood": Abuse("clients that send one command as fast as they can", 20, 10, rejected("rate"), memory_kib=512),
+    "flood": Abuse("clients that send one command as fast as they can", 20, 10, rejected("rate"), memory_kib=512,
+                   pauses=False),  # what they have sent before is read in a pause
     "garbage": Abuse("senders of random bytes after a good hello", 50, 10, rejected("malformed")),
     "sizes": Abuse("senders of frames that say they are up to 4 GiB long", 50, 10, rejected("frame_too_long")),
     "fragments": Abuse("WebSockets whose message never ends", 50, 10, rejected("foreign_protocol")),
@@ -84,14 +86,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--usual-seconds", type=float, default=5, help="how long the usual is measured, before and after (5)")
     parser.add_argument("--usual-once", action="store_true", help="it is measured with the first kind only, not with each")
     parser.add_argument("--times", type=float, default=2, help="the healthy bots' p99 may be so many times the usual (2)")
-    parser.add_argument("--floor-ms", type=float, default=5, help="a p99 below this is always good (5)")
+    parser.add_argument("--floor-ms", type=float, default=0, help="a p99 below this is always good (0)")
     parser.add_argument("--worst-floor-ms", type=float, default=100, help="the same for the worst second (100)")
+    parser.add_argument("--attempts", type=int, default=5, help="at a kind, while the machine is given to others (5)")
     parser.add_argument("--binary", type=Path, default=root / "build/release/gameserver", help="the gameserver (build/release/gameserver)")
     parser.add_argument("--keep", type=Path, help="a folder for logs and reports; else they are removed when all is well")
     options = parser.parse_args()
     for name in options.names:
         if name not in abuses:
             parser.error(f"there is no abuse '{name}'")
+    if options.attempts < 1:
+        parser.error("--attempts: 1 at least")
     options.names = options.names or list(abuses)
     options.binary = options.binary.resolve()
     return options
@@ -130,17 +135,56 @@ class Bots:
         return report
 
 
+class Stolen(threading.Thread):
+    """Watches how long cores were given to others by a hypervisor."""
+
+    allowed = 0.01  # of a second
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.tick, self.stopped = os.sysconf("SC_CLK_TCK"), threading.Event()
+        self.samples = [(time.time(), self.ticks())]
+
+    def ticks(self) -> int:
+        lines = Path("/proc/stat").read_text().splitlines()
+        return sum(int(line.split()[8]) for line in lines if re.match(r"cpu\d", line) and int(line.split()[0][3:]) in cores)
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.05):
+            self.samples.append((time.time(), self.ticks()))
+
+    def __enter__(self) -> "Stolen":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stopped.set()
+        self.join()
+
+    def seconds(self, began: float, ended: float) -> float:
+        """A sample more at both ends."""
+        first = max((sample for sample in self.samples if sample[0] <= began), default=self.samples[0])
+        last = min((sample for sample in self.samples if sample[0] >= ended), default=self.samples[-1])
+        return (last[1] - first[1]) / self.tick
+
+
 @dataclass
 class Seconds:
-    """The p99 of the healthy bots in each second of a while, in ms; without an answer it is endless."""
+    """The p99 of the healthy bots in each second of a while, in ms; without an answer it is endless. `ours`: of those in
+    which the cores were ours."""
 
     p99: list
+    ours: list
+    enough = 4
+
+    def is_good(self) -> bool:
+        return len(self.ours) >= min(self.enough, len(self.p99))
 
     def typical(self) -> float:
-        return statistics.median(self.p99)
+        return statistics.median(self.ours if self.is_good() else self.p99)
 
     def worst(self) -> float:
-        return max(self.p99)
+        return max(self.ours if self.is_good() else self.p99)
 
 
 class Whiles:
@@ -156,13 +200,19 @@ class Whiles:
         self.times.append((began, time.time()))
         return result
 
-    def seconds(self, report: dict) -> Seconds:
+    def seconds(self, report: dict, stolen: Stolen) -> Seconds:
         """Those seconds of the bots that lie in it, by more than half at its ends."""
-        found = [second["p99_us"] / 1000 if second["answered"] else float("inf") for second in report["each_second"]
-                 if any(began < second["end_unix_ms"] / 1000 - 0.5 < ended for began, ended in self.times)]
-        if not found:
+        found = Seconds([], [])
+        for second in report["each_second"]:
+            end = second["end_unix_ms"] / 1000
+            if not any(began < end - 0.5 < ended for began, ended in self.times):
+                continue
+            found.p99.append(second["p99_us"] / 1000 if second["answered"] else float("inf"))
+            if stolen.seconds(end - 1, end) <= stolen.allowed:
+                found.ours.append(found.p99[-1])
+        if not found.p99:
             raise Failed("the bots have not played long enough")
-        return Seconds(found)
+        return found
 
 
 PERIOD = 3  # seconds of work, and seconds of a pause
@@ -183,7 +233,7 @@ def play(options, cluster: Cluster, abuser: "Abuser", seconds: float) -> tuple:
     usual, worked = Whiles(), Whiles()
     pauses = abuser.abuse.pauses and cluster.usual is None
     wait_for(abuser.playing)
-    with Bots(options, cluster.folder, cluster.login) as bots:
+    with Bots(options, cluster.folder, cluster.login) as bots, Stolen() as stolen:
         wait_for(abuser.playing + options.bots)
         rest()
         abuser.begin()
@@ -196,11 +246,12 @@ def play(options, cluster: Cluster, abuser: "Abuser", seconds: float) -> tuple:
             said = abuser.end()
         else:
             said = worked.during(abuser.end)
+            worked.times = said.pop("whiles", worked.times)
         rest()
         report = bots.stop()
     if cluster.usual is None:
-        cluster.usual = usual.seconds(report)
-    return worked.seconds(report), said
+        cluster.usual = usual.seconds(report, stolen)
+    return worked.seconds(report, stolen), said
 
 
 class Memory(threading.Thread):
@@ -294,11 +345,22 @@ def record(options, cluster: Cluster) -> Path:
     return file
 
 
-class Abuser:
-    """The process that does it, on a core that the servers and the bots leave to it: strangers have machines of their own,
-    and what the network costs on their side is not the server's."""
+cores = os.sched_getaffinity(0)
+others_core = {max(cores)} if len(cores) > 1 else cores
+servers_cores = cores - others_core or cores
 
-    cores = os.sched_getaffinity(0)
+
+def take_hosts(cluster: Cluster) -> None:
+    """In production the roles have hosts of their own, and so have players and strangers: what the network and a disk cost
+    there is not the gateway's. Here the servers whom a playing player's requests pass have a core, and all others one."""
+    for role in ("gateway", "game"):
+        for node in cluster.of(role):
+            for task in os.listdir(f"/proc/{node.process.pid}/task"):  # those of a node that is ready stay
+                os.sched_setaffinity(int(task), servers_cores)
+
+
+class Abuser:
+    """The process that does it. Of the core that it shares it takes what the healthy bots leave."""
 
     def __init__(self, options, cluster: Cluster, name: str, count: int, seconds: float) -> None:
         words = [sys.executable, here / "abusers.py", name, "--gateway", cluster.of("gateway")[0].ports["clients"], "--login",
@@ -326,10 +388,7 @@ class Abuser:
 
     def _move_away(self) -> None:
         die_with_parent()
-        if len(self.cores) > 1:
-            os.sched_setaffinity(0, {max(self.cores)})
-        else:
-            os.nice(19)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
     def begin(self) -> None:
         self.metric_before = self.cluster.sum(self.abuse.role, self.abuse.metric)
@@ -343,10 +402,30 @@ class Abuser:
 
     def end(self) -> dict:
         """Waits for it."""
-        output, _ = self.process.communicate(timeout=self.seconds + 60)
+        try:
+            output, _ = self.process.communicate(timeout=self.seconds + 60)
+        except subprocess.TimeoutExpired as expired:
+            raise Failed(f"{self.name} does not end") from expired
         if self.process.returncode != 0:
             raise Failed(f"{self.name} failed: {self.log.read_text(errors='replace')[-2000:]}")
         return json.loads(output)
+
+
+def do_abuse(options, cluster: Cluster, name: str) -> None:
+    for left in reversed(range(options.attempts)):
+        try:
+            abuse_once(options, cluster, name)
+            return
+        except NotOurs as not_ours:
+            if left == 0:
+                raise
+            if cluster.usual and not cluster.usual.is_good():
+                cluster.usual = None
+            say(f"  again, since the machine was given to others: {not_ours}")
+
+
+class NotOurs(Failed):
+    """What a machine that others had too says."""
 
 
 def abuse_once(options, cluster: Cluster, name: str) -> None:
@@ -365,16 +444,20 @@ def abuse_once(options, cluster: Cluster, name: str) -> None:
     moved = cluster.sum(abuse.role, abuse.metric) - abuser.metric_before
     usual = cluster.usual
     bound_kib = 32 * 1024 + count * abuse.memory_kib
-    say(f"  healthy p99 {under_abuse.typical():.1f} ms, usual {usual.typical():.1f} ms "
+    is_good = under_abuse.is_good() and usual.is_good()
+    say(f"  healthy p99 {under_abuse.typical():.2f} ms, usual {usual.typical():.2f} ms "
         f"({under_abuse.typical() / usual.typical():.1f} times); in the worst second {under_abuse.worst():.1f} and "
         f"{usual.worst():.1f}; 0 errors")
+    say(f"  of {len(under_abuse.p99)} and {len(usual.p99)} seconds the machine was given to others in "
+        f"{len(under_abuse.p99) - len(under_abuse.ours)} and {len(usual.p99) - len(usual.ours)}"
+        f"{'' if is_good else ': too many to leave them out'}")
     say(f"  gateway memory grew by {grown / 1024:.1f} MiB, at most {bound_kib / 1024:.0f} allowed")
     say(f"  {abuse.metric} +{moved:.0f}; the abusers: {json.dumps(said)}")
-    wrong = []
+    wrong, slow = [], []
     if under_abuse.typical() > max(options.floor_ms, options.times * usual.typical()):
-        wrong.append(f"healthy bots' p99 is {under_abuse.typical():.1f} ms, the usual one {usual.typical():.1f} ms")
+        slow.append(f"healthy bots' p99 is {under_abuse.typical():.2f} ms, the usual one {usual.typical():.2f} ms")
     if under_abuse.worst() > max(options.floor_ms, options.worst_floor_ms, options.times * usual.worst()):
-        wrong.append(f"healthy bots' p99 was {under_abuse.worst():.1f} ms in the worst second, usually {usual.worst():.1f} ms")
+        slow.append(f"healthy bots' p99 was {under_abuse.worst():.1f} ms in the worst second, usually {usual.worst():.1f} ms")
     if grown > bound_kib:
         wrong.append(f"the gateway's memory grew by {grown} KiB")
     if moved <= 0:
@@ -383,10 +466,12 @@ def abuse_once(options, cluster: Cluster, name: str) -> None:
         wrong.append("the abusers did nothing")
     if said.get("let_in"):
         wrong.append("somebody was let in who must not be")
-    if name == "reconnects" and said["resumed"] != count:
-        wrong.append(f"{said['resumed']} of {count} sessions were resumed")
-    if wrong:
-        raise Failed("; ".join(wrong))
+    if name == "logins" and said.get("entered", 0) < 0.9 * count * seconds:
+        wrong.append(f"{said.get('entered', 0)} players have entered in {seconds:g} s")
+    if wrong or (slow and is_good):
+        raise Failed("; ".join(wrong + slow))
+    if slow:
+        raise NotOurs("; ".join(slow))
 
 
 def settings(options, encrypted: bool) -> dict:
@@ -401,8 +486,7 @@ def settings(options, encrypted: bool) -> dict:
 
 def main() -> int:
     options = parse()
-    if len(Abuser.cores) > 1:
-        os.sched_setaffinity(0, Abuser.cores - {max(Abuser.cores)})
+    os.sched_setaffinity(0, others_core)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are killed on the way out
     place = (options.keep or Path(tempfile.mkdtemp(prefix="gameserver-abuse-"))).resolve()
     wrong = []
@@ -415,9 +499,10 @@ def main() -> int:
         folder.mkdir(parents=True)
         with Cluster(options.binary, folder, settings(options, encrypted), gateways=1, games=1, centers=1) as cluster:
             cluster.usual = None
+            take_hosts(cluster)
             for name in names:
                 try:
-                    abuse_once(options, cluster, name)
+                    do_abuse(options, cluster, name)
                 except Failed as failed:
                     wrong.append(name)
                     say(f"  FAILED: {failed}\n  logs and reports: {folder}")
