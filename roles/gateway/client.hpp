@@ -122,7 +122,8 @@ private:
     }
     /// Why a request of that command is not passed on to the game.
     [[nodiscard]] Error refusal(Command command) const;
-    /// One more than a client may send in a second. Until it keeps to that for one, the others are served first.
+    /// One more than a client may send in a second. Until it keeps to that for a whole second, others are
+    /// served first.
     [[nodiscard]] bool over_rate(Command command);
     [[nodiscard]] bool over_rate_of(Command command);
     /// The game answers those too, since they have a place in the session.

@@ -149,6 +149,7 @@ bool TcpConnection::send_queued() {
 }
 
 void TcpConnection::flush() {
+    if (ended_ != not_ended && !closing_) return;  // it is told in the background
     if (!send_queued()) {
         fail({Code::unavailable, "the connection was lost: {}", std::strerror(errno)});
         return;

@@ -53,7 +53,7 @@ private:
     int socket_;
     int ended_ = not_ended;  // errno of the end that was seen and not told yet; 0: the other side's
     bool watched_ = false, reading_ = true, want_write_ = false, closing_ = false, background_ = false,
-         may_wait_ = false;  // its end, for the background: it is one that has been there
+         may_wait_ = false;  // for its end: it has been in the background
     runtime::TimerId linger_{};
 };
 

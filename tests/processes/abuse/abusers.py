@@ -238,6 +238,7 @@ class Logins(Abuse):
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             key = "refused" if isinstance(result, OSError) else "failed" if isinstance(result, Exception) else "entered"
             self.report[key] = self.report.get(key, 0) + 1
+        self.report["took_s"] = round(time.monotonic() - began, 1)
 
     async def login(self) -> None:
         self.report["tries"] += 1
