@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -112,14 +113,20 @@ private:
                 on_accept_(std::make_shared<TcpConnection>(loop_, socket));
                 continue;
             }
-            if (errno == EAGAIN) {  // nobody waits any more
-                if (std::exchange(paused_, false)) log::info("accepting connections on {} again", address_);
-                return;
-            }
+            if (errno == EAGAIN) break;
             if (errno == EINTR || errno == ECONNABORTED) continue;
             pause(std::strerror(errno));
             return;
         }
+        if (paused_ && !somebody_waits()) {
+            paused_ = false;
+            log::info("accepting connections on {} again", address_);
+        }
+    }
+
+    bool somebody_waits() const {
+        pollfd listening{socket_, POLLIN, 0};
+        return ::poll(&listening, 1, 0) > 0;
     }
 
     /// Out of files or memory: clients wait in the backlog instead of the server spinning or falling.
