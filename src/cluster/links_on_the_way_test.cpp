@@ -5,6 +5,26 @@
 
 namespace gs::cluster::links_test {
 
+namespace {
+
+/// From the first byte to the one behind the last, in all that a says to b.
+struct Place {
+    std::size_t begin = 0, end = 0;
+};
+
+/// Starts a and b, and a tells b something.
+Place tell(TappedWorld& world, Node*& a, Node*& b) {
+    a = &world.start("a", 1);
+    b = &world.start("b", 2);
+    REQUIRE(world.until([&] { return a->sees("b") && b->sees("a"); }));
+    const auto begin = world.wires.front()->sent.size();
+    REQUIRE(a->role.send(b->role.address(), Told{1, "text"}));
+    world.time.settle();
+    return {begin, world.wires.front()->sent.size()};
+}
+
+}  // namespace
+
 TEST_CASE("nothing that nodes say to each other can be read on the way", "[cluster][noise][MSG-06]") {
     TappedWorld world;
     auto& a = world.start("a", 1);
@@ -61,43 +81,31 @@ TEST_CASE("a byte that was changed on the way makes no link", "[cluster][noise][
 }
 
 TEST_CASE("a byte that was changed later ends the link and nothing of it is delivered", "[cluster][noise][MSG-06]") {
-    std::size_t before = 0;
-    std::size_t after = 0;
+    Place place;
     for (int round = 0; round < 2; ++round) {
-        TappedWorld world{{round == 0 ? std::nullopt : std::optional{(before + after) / 2}, {}, {}}};
-        auto& a = world.start("a", 1);
-        auto& b = world.start("b", 2);
-        REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
-        before = world.wires.front()->sent.size();
-        REQUIRE(a.role.send(b.role.address(), Told{1, "text"}));
-        world.time.settle();
-        after = world.wires.front()->sent.size();
-        CHECK(b.told.size() == (round == 0 ? 1U : 0U));
-        CHECK(b.links.connected() == (round == 0 ? 1U : 0U));
+        TappedWorld world{{round == 0 ? std::nullopt : std::optional{(place.begin + place.end) / 2}, {}, {}}};
+        Node *a = nullptr, *b = nullptr;
+        place = tell(world, a, b);
+        CHECK(b->told.size() == (round == 0 ? 1U : 0U));
+        CHECK(b->links.connected() == (round == 0 ? 1U : 0U));
         CHECK(world.wires.front()->closed == (round == 1));
     }
 }
 
 TEST_CASE("a link that is cut anywhere delivers nothing that is not whole", "[cluster][noise][MSG-06][CLU-11]") {
-    std::size_t before = 0;
-    std::size_t after = 0;
+    Place text;
     {
         TappedWorld world;
-        auto& a = world.start("a", 1);
-        auto& b = world.start("b", 2);
-        REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));
-        before = world.wires.front()->sent.size();
-        REQUIRE(a.role.send(b.role.address(), Told{1, "text"}));
-        world.time.settle();
-        after = world.wires.front()->sent.size();
+        Node *a = nullptr, *b = nullptr;
+        text = tell(world, a, b);
     }
-    for (std::size_t place = 0; place < after; ++place) {
-        CAPTURE(place, before, after);
+    for (std::size_t place = 0; place < text.end; ++place) {
+        CAPTURE(place, text.begin, text.end);
         TappedWorld world;
         world.spoiling.cut_sent = place;
         auto& a = world.start("a", 1, [](LinkOptions& options) { options.peers = {{"b", addresses.at("b")}}; });
         auto& b = world.start("b", 2);
-        if (place < before) {
+        if (place < text.begin) {
             CHECK(world.until([&] { return !world.wires.empty() && world.wires.front()->closed; }, 1s));
         } else {
             REQUIRE(world.until([&] { return a.sees("b") && b.sees("a"); }));

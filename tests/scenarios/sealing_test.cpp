@@ -2,17 +2,10 @@
 #include "modules/chat/messages.hpp"
 #include "modules/profile/messages.hpp"
 #include "tests/scenarios/kit_client.hpp"
+#include "tests/scenarios/refusals.hpp"
 #include "tests/scenarios/trial_module.hpp"
 
 namespace gs::scenarios {
-
-namespace {
-
-double rejected(TestCluster& cluster, const std::string& reason) {
-    return cluster.metric("all", "gameserver_client_rejected_total{reason=\"" + reason + "\"}");
-}
-
-}  // namespace
 
 TEST_CASE("what is long is compressed for clients that can undo it", "[scenario][sealing][MSG-05]") {
     TestCluster cluster;
