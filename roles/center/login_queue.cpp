@@ -36,7 +36,6 @@ void LoginQueue::set_cpu(std::uint32_t busiest) {
 
 /// Those who were let in and are on their way have theirs.
 std::size_t LoginQueue::places() const {
-    if (cpu_max_ != 0 && this_second_ == 0) return 0;
     if (online_max_ == 0) return this_second_;
     const auto centers = std::max<std::size_t>(1, bus_.bus().group().shards.count(Role::center));
     const auto share = std::max<std::size_t>(1, online_max_ / centers);

@@ -237,6 +237,30 @@ TEST_CASE("logins wait while a game has too much to do, and come in by and by", 
     REQUIRE(world.run_until([&] { return count_in() == 15; }, 5s));
 }
 
+TEST_CASE("of the bounds for players and for processors each makes logins wait, whatever the other one says",
+          "[scenario][queue][ACC-05]") {
+    World world{1, 1000, false};
+    world.set("center.cpu_max", std::int64_t{50});
+    world.start();
+    world.set_cpu("game-1", 80);
+    world.advance(3s);
+    Comer first{world, "gate-1", player(1)};
+    world.advance(3s);
+    CHECK_FALSE(first.is_in());  // there is a place
+    world.set_cpu("game-1", 20);
+    REQUIRE(world.run_until([&] { return first.is_in(); }, 5s));
+    Comer second{world, "gate-2", player(2)};
+    world.advance(3s);
+    CHECK_FALSE(second.is_in());  // the processors have little to do
+    world.set_cpu("game-1", 80);
+    world.advance(3s);
+    first.client.leave();
+    world.advance(3s);
+    CHECK_FALSE(second.is_in());
+    world.set_cpu("game-1", 20);
+    CHECK(world.run_until([&] { return second.is_in(); }, 5s));
+}
+
 TEST_CASE("an operator does not wait", "[scenario][queue][ACC-05]") {
     World world{1, 1000, false};
     world.set("center.operators", SettingList{std::string{"77"}});

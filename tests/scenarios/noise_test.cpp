@@ -8,23 +8,28 @@ namespace gs::scenarios {
 
 namespace {
 
-/// With a certificate that is good at the virtual time at which clusters begin.
-void encrypt(TestCluster& cluster) {
-    const auto key_file = key_directory() / "noise-test.key";
-    const auto certificate_file = key_directory() / "noise-test.cert";
-    const auto key = load_or_create_exchange_key(key_file).value();
+std::filesystem::path key_file() { return key_directory() / "noise-test.key"; }
+std::filesystem::path certificate_file() { return key_directory() / "noise-test.cert"; }
+
+/// Makes a certificate that is good from the virtual time on.
+void certify(TestCluster& cluster, std::chrono::seconds good_for) {
+    const auto key = load_or_create_exchange_key(key_file()).value();
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(cluster.time().wall_now());
     Certificate certificate;
     certificate.name = "gateway";
     certificate.zone = "default";
     certificate.static_key = {key.public_key().begin(), key.public_key().end()};
     certificate.not_before = now.time_since_epoch().count();
-    certificate.not_after = certificate.not_before + 86'400;
+    certificate.not_after = certificate.not_before + good_for.count();
     const auto root = load_private_key(key_directory() / "zone.key").value();
-    save_certificate(certificate_file, sign_certificate(root, certificate)).value();
+    save_certificate(certificate_file(), sign_certificate(root, certificate)).value();
+}
+
+void encrypt(TestCluster& cluster) {
+    certify(cluster, 24h);
     cluster.set("gateway.tcp.security", std::string{"noise"});
-    cluster.set("gateway.noise.key_file", key_file.string());
-    cluster.set("gateway.noise.certificate_file", certificate_file.string());
+    cluster.set("gateway.noise.key_file", key_file().string());
+    cluster.set("gateway.noise.certificate_file", certificate_file().string());
 }
 
 double rejected_hellos(TestCluster& cluster) {
@@ -186,6 +191,23 @@ TEST_CASE("a client lets in no gateway of another root", "[scenario][noise][MSG-
     CHECK_THAT(client.why, Catch::Contains("not signed by a root that is trusted here"));
     // Nothing private was said: the hello is all that it sent.
     CHECK(client.sent.size() == wire::cut_frame(client.sent, client.sent.size()).consumed());
+}
+
+TEST_CASE("a gateway shows its renewed certificate without a restart", "[scenario][noise][MSG-06]") {
+    TestCluster cluster;
+    encrypt(cluster);
+    cluster.start();
+    KitClient anna{cluster, {}, {zone_root()}};
+    REQUIRE(anna.enter(player(1)));
+    certify(cluster, 72h);
+    // Whatever the resolution of the file system's clock.
+    std::filesystem::last_write_time(certificate_file(), std::filesystem::last_write_time(certificate_file()) + 1s);
+    cluster.advance(6s);  // it looks every 5 s
+    CHECK(anna.echo("still here") == "still here");
+    cluster.time().jump_wall(25h);  // nobody accepts the first one any more
+    KitClient bert{cluster, {}, {zone_root()}};
+    CHECK(bert.enter(player(2)));
+    CHECK(bert.why.empty());
 }
 
 TEST_CASE("a record that was begun has to be finished", "[scenario][noise][MSG-06]") {

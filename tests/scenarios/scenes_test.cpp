@@ -311,6 +311,31 @@ TEST_CASE("too much that waits for all clients together ends those for whom most
     CHECK(speaker.request(TellAll{"served"}));
 }
 
+TEST_CASE("the latest state that waits for a slow client counts in what waits for all clients",
+          "[scenario][MSG-04][NET-14]") {
+    OneNode cluster;
+    cluster.let_clients_be_slow();
+    cluster.start();
+    const auto waiting = [&] {
+        cluster.advance(4s);  // it is added up once a second
+        return cluster.metric("all", "gameserver_gateway_queued_bytes");
+    };
+    TestClient anna{cluster, player(1)};
+    TestClient slow{cluster, player(2)};
+    slow.set_reading(false);
+    // 64 KiB fit into its socket.
+    for (int count = 0; count < 10; ++count) anna.request(TellPlayers{{player(2)}, std::string(8000, 'x')}).value();
+    const auto before = waiting();
+    CHECK(before < 10'000);
+    for (int count = 0; count < 3; ++count) anna.request(TellMood{player(2), std::string(15'000, 'm')}).value();
+    const auto kept = waiting() - before;
+    CHECK(kept > 15'000);
+    CHECK(kept < 16'000);
+    slow.set_reading(true);
+    CHECK(waiting() == 0);
+    CHECK(slow.pushes<Mood>().size() == 1);
+}
+
 TEST_CASE("a state that has waited is sealed as its client asked", "[scenario][sealing][MSG-04]") {
     OneNode cluster;
     cluster.set("gateway.checksum", true);

@@ -123,6 +123,43 @@ TEST_CASE("a game stops although a service never answers", "[scenario][RTE-01]")
     CHECK(anna.answer<LookUpGold>(pending).error().code() == Code::deadline);
 }
 
+TEST_CASE("a game that is starting is asked for no service, and answers none", "[scenario][RTE-01]") {
+    World world;
+    TestClient anna{world, player(1)};
+    anna.request(Deposit{40}).value();
+    world.kill("books-1");
+    world.kill("books-2");
+    world.advance(100ms);
+    world.cut_links("center", true);  // it dials the center, and everybody else is linked with it already
+    world.start("books-1");
+    world.advance(2s);
+    REQUIRE(world.metric("books-1", "gameserver_links_connected") == 2);
+    CHECK(anna.request(LookUpGold{player(1)}).error().message() ==
+          "no game server of group \"books\" is ready right now");
+    session::Serve serve;
+    serve.player = player(1);
+    serve.command = command_of<LookUpGold>;
+    serve.request = msgpack::encode(LookUpGold{player(1)});
+    CHECK(world.call_at("books-1", Role::game, serve).error().message() == "this game server is starting");
+    world.cut_links("center", false);
+    REQUIRE(world.run_until([&] { return world.is_ready(); }));
+    CHECK(anna.request(LookUpGold{player(1)}).value().gold == 40);
+    CHECK(world.metric("books-1", answered) == 1);
+}
+
+TEST_CASE("a game that is there and not ready is asked for no service", "[scenario][RTE-01][CEN-05]") {
+    World world;
+    TestClient anna{world, player(1)};
+    anna.request(LookUpGold{player(1)}).value();
+    const auto* first = world.metric("books-1", answered) > 0 ? "books-1" : "books-2";
+    const auto* other = std::string_view{first} == "books-1" ? "books-2" : "books-1";
+    REQUIRE(world.call_at(first, Role::game, session::Drain{}));
+    world.advance(1s);
+    anna.request(LookUpGold{player(1)}).value();
+    CHECK(world.metric(first, answered) == 1);
+    CHECK(world.metric(other, answered) == 1);
+}
+
 TEST_CASE("a service that was asked before the connection was lost is answered once, over the next one",
           "[scenario][RTE-01][SES-02]") {
     World world;
