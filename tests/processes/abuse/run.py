@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Does to a gateway what strangers do to it, one kind after the other, while healthy bots play there. Each time the bots'
 answers are compared, second by second, with those of the pauses that the strangers make, or of just before and after; the
-gateway's memory is watched, and the metric that tells an operator of it must have moved. Gateway and game have
-cores for themselves, the bots, the other roles and, after them, the strangers the last one. Seconds in which a hypervisor
+gateway's memory is watched, and the metric that tells an operator of it must have moved. The gateway has cores for
+itself; on the last one come game and bots, then the other roles, then the strangers. Seconds in which a hypervisor
 gave a core to others are left out; when too few remain all of them count, and it is done again if they were slow. Exit code
 0: all of it held.
 
@@ -109,6 +109,7 @@ class Bots:
     """Healthy ones: each sends five texts a second, which must come back. A lost connection is an error."""
 
     def __init__(self, options, folder: Path, login: str) -> None:
+        self.comes_first = options.come_first
         self.report = folder / "bots.json"
         self.report.unlink(missing_ok=True)
         self.log = folder / "bots.log"
@@ -116,7 +117,12 @@ class Bots:
                  "--seconds", 1000, "--ramp", 1000, "--json", self.report]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=die_with_parent)
+                                            preexec_fn=self._move_in)
+
+    def _move_in(self) -> None:
+        die_with_parent()
+        if self.comes_first:
+            come_first(0)
 
     def __enter__(self) -> "Bots":
         return self
@@ -347,13 +353,34 @@ others_core = {max(cores)} if len(cores) > 1 else cores
 servers_cores = cores - others_core or cores
 
 
-def take_hosts(cluster: Cluster) -> None:
-    """In production the roles have hosts of their own, and so have players and strangers: what the network and a disk cost
-    there is not the gateway's. Here the servers whom a playing player's requests pass have a core, and all others one."""
-    for role in ("gateway", "game"):
+def come_first(process: int) -> None:
+    """Its loop, which is its first thread, is served before all that is not of this kind; its other threads are not."""
+    os.sched_setscheduler(process, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(10))
+
+
+def may_come_first() -> bool:
+    child = os.fork()
+    if child == 0:
+        try:
+            come_first(0)
+            os._exit(0)
+        except OSError:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def take_hosts(options, cluster: Cluster) -> None:
+    """In production each role has hosts of its own, and so have players and strangers. Here the gateway, on which the
+    strangers are, has a core, and all others one, where the game and the healthy bots come first, as if no stranger's
+    machine were theirs; what else the system does comes after them. Without the right to say so the game is on the gateway's
+    core, and waits while the gateway has anything to do."""
+    for role in ("gateway",) if options.come_first else ("gateway", "game"):
         for node in cluster.of(role):
             for task in os.listdir(f"/proc/{node.process.pid}/task"):  # those of a node that is ready stay
                 os.sched_setaffinity(int(task), servers_cores)
+    if options.come_first:
+        for node in cluster.of("gateway") + cluster.of("game"):
+            come_first(node.process.pid)
 
 
 class Abuser:
@@ -490,6 +517,9 @@ def main() -> int:
     os.sched_setaffinity(0, others_core)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are killed on the way out
     place = (options.keep or Path(tempfile.mkdtemp(prefix="gameserver-abuse-"))).resolve()
+    options.come_first = may_come_first()
+    if not options.come_first:
+        say("without the right to real-time priorities (root, or CAP_SYS_NICE) players, game and strangers share cores as equals")
     wrong = []
     for encrypted in (False, True):
         names = [name for name in options.names if abuses[name].encrypted == encrypted]
@@ -500,7 +530,7 @@ def main() -> int:
         folder.mkdir(parents=True)
         with Cluster(options.binary, folder, settings(options, encrypted), gateways=1, games=1, centers=1) as cluster:
             cluster.usual = None
-            take_hosts(cluster)
+            take_hosts(options, cluster)
             for name in names:
                 try:
                     do_abuse(options, cluster, name)
