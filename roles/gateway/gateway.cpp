@@ -10,6 +10,7 @@ constexpr auto slice_pause = std::chrono::milliseconds{4};
 constexpr auto all_ticked_within = std::chrono::milliseconds{800};
 constexpr std::size_t ticked_at_once_min = 16;
 constexpr int spare_files = 64;
+constexpr std::uint32_t memory_margin = 2;  // percent below the most at which there is enough again
 }  // namespace
 
 Gateway::Gateway(RoleContext& context)
@@ -26,6 +27,7 @@ Gateway::Gateway(RoleContext& context)
       data_directory_{context.data_directory},
       node_{context.node},
       development_{context.development},
+      memory_percent_{context.memory_percent},
       timers_{context.loop},
       handshakes_{{context.threads ? 1U : 0U, 1}} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
@@ -114,6 +116,7 @@ runtime::Task<> Gateway::start() {
     load_own_identity();
     auto options = settings_.listen;
     options.spare_files = spare_files;
+    options.objection = [this] { return out_of_memory(); };
     options.unsent_bytes_max =
         static_cast<int>(settings_.queue_bytes_soft);  // else a slow reader is seen much too late
     auto listener =
@@ -132,6 +135,15 @@ runtime::Task<> Gateway::start() {
     co_await bus_.wait_for(Role::center);
     co_await bus_.wait_for(Role::game);
     report();
+}
+
+std::string Gateway::out_of_memory() {
+    const auto most = settings_.memory_percent_max;
+    if (most == 0 || !memory_percent_) return {};
+    const auto used = memory_percent_();
+    memory_is_short_ = used >= (memory_is_short_ ? most - std::min(most, memory_margin) : most);
+    if (!memory_is_short_) return {};
+    return fmt::format("{} percent of the memory are used (gateway.memory_percent_max is {})", used, most);
 }
 
 runtime::Task<> Gateway::stop() {

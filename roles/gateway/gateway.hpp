@@ -69,6 +69,8 @@ private:
     static constexpr auto enter_deadline = std::chrono::seconds{10};  // of a game, to load a player
 
     void accept(std::shared_ptr<transport::Connection> connection);
+    /// Why nobody may be accepted now; empty: nothing.
+    [[nodiscard]] std::string out_of_memory();
     void shake_next_hands();
     runtime::Task<> handshake_task(Greeting greeting);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
@@ -130,6 +132,8 @@ private:
     std::filesystem::path data_directory_;
     std::string node_;
     bool development_, stopping_ = false;
+    std::function<std::uint32_t()> memory_percent_;
+    bool memory_is_short_ = false;
     runtime::Timers timers_;
     std::deque<Greeting> greetings_;
     bool shakes_hands_ = false;

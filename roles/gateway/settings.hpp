@@ -25,6 +25,7 @@ struct GatewaySettings {
     bool checksum;
     std::chrono::milliseconds message_age_max;
     std::size_t bytes_per_second_max;
+    std::uint32_t memory_percent_max;
     std::set<std::string> proxies;
     transport::ListenOptions listen;
     std::string public_key_file, zone;

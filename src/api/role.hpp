@@ -1,6 +1,7 @@
 #pragma once
 // All that a role needs. A role is an actor: built before the loops run, started and stopped as a task on its own loop.
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,6 +43,8 @@ struct RoleContext {
     std::filesystem::path data_directory;
     bool development = false;
     bool threads = true;  ///< false in tests on virtual time: no threads, no sockets but the transport's
+    /// How much of the memory that there is for this process is used, as of a moment ago; 0: unknown. Loop: any.
+    std::function<std::uint32_t()> memory_percent{};
     DiskWorld* disk = nullptr;
 };
 

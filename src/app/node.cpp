@@ -7,6 +7,9 @@ namespace gs::app {
 namespace {
 constexpr auto beat_period = std::chrono::milliseconds{250};
 constexpr auto cpu_period = std::chrono::seconds{1};
+constexpr auto memory_period = std::chrono::milliseconds{250};
+constexpr auto memory_return_period = std::chrono::seconds{5};
+constexpr std::uint32_t memory_alarm_margin = 5;  // percent below the alarm at which it is over
 constexpr auto certificate_check_period = std::chrono::seconds{5};
 constexpr auto dead_after = std::chrono::seconds{10};
 // Those whom the next one needs for its own stop come later: a game saves into storage.
@@ -32,6 +35,9 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
       world_{std::move(world)},
       cpu_{metrics_.gauge("gameserver_process_cpu_percent",
                           "how busy this process was during the last second, of what all of its loops could do")},
+      memory_used_{metrics_.gauge("gameserver_memory_used_bytes", "of the memory limit that is nearest")},
+      memory_limit_{metrics_.gauge("gameserver_memory_limit_bytes",
+                                   "the memory limit that is nearest: of the machine, a control group or the process")},
       timers_{*world_.loops.front()} {
     group_.self = Incarnation{world_.incarnation};
     group_.node = settings_.name;
@@ -71,7 +77,8 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
         auto& bus = *buses_[running->loop];
         running->context = std::make_unique<RoleContext>(RoleContext{
             bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
-            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads, world_.disk});
+            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads,
+            [this] { return memory_percent_.load(std::memory_order_relaxed); }, world_.disk});
         running->tasks = std::make_unique<runtime::Tasks>();
         running->actor = info->make(*running->context);
         roles_.push_back(std::move(running));
@@ -99,6 +106,7 @@ void Node::start(std::function<void(const Error&)> on_failed) {
         world_.loops[index]->post([this, index] { beat(index); });
     }
     if (world_.cpu) world_.loops.front()->post([this] { measure_cpu(); });
+    if (world_.memory) world_.loops.front()->post([this] { measure_memory(); });
     const auto keys = load_link_keys();
     world_.loops.front()->post([this, keys] {
         const auto started = keys ? links_->start() : keys;
@@ -155,6 +163,37 @@ void Node::measure_cpu() {
     group_.cpu.store(busy, std::memory_order_relaxed);
     cpu_.set(busy);
     pulses_.front()->timers.after("cpu", cpu_period, [this] { measure_cpu(); });
+}
+
+/// What clients who have left had is kept by the allocator. While memory is short it is given back, else it would be
+/// short for ever.
+void Node::measure_memory() {
+    constexpr std::uint64_t mib = 1024 * 1024;
+    const auto use = world_.memory();
+    const auto percent = use.percent();
+    memory_percent_.store(percent, std::memory_order_relaxed);
+    memory_used_.set(static_cast<std::int64_t>(use.used));
+    memory_limit_.set(static_cast<std::int64_t>(use.limit));
+    const auto alarm_at = settings_.memory_alarm_percent;
+    const bool alarm =
+        alarm_at != 0 && percent >= (memory_alarm_ ? alarm_at - std::min(alarm_at, memory_alarm_margin) : alarm_at);
+    if (alarm != std::exchange(memory_alarm_, alarm)) {
+        const auto text = fmt::format("memory: {} of {} MiB are used ({} percent), the limit of {}", use.used / mib,
+                                      use.limit / mib, percent, use.of);
+        alarm ? log::warn("{}", text) : log::info("{}; no alarm any more", text);
+    }
+    const auto now = world_.loops.front()->now();
+    if (alarm && now - memory_returned_ >= memory_return_period) {
+        memory_returned_ = now;
+        tasks_.spawn(return_memory(), "return memory");
+    }
+    pulses_.front()->timers.after("memory", memory_period, [this] { measure_memory(); });
+}
+
+runtime::Task<> Node::return_memory() {
+    auto returning = world_.pool->run(*world_.loops.front(), runtime::give_back_free_memory);
+    const auto returned = co_await std::move(returning);
+    if (!returned) log::debug("free memory is not given back: {}", returned.error().message());
 }
 
 bool Node::is_alive(runtime::Time now) const {

@@ -15,6 +15,7 @@
 #include "app/node_settings.hpp"
 #include "base/metrics.hpp"
 #include "cluster/links.hpp"
+#include "runtime/memory_meter.hpp"
 
 namespace gs::app {
 
@@ -27,6 +28,7 @@ struct NodeWorld {
     bool threads = true;
     DiskWorld* disk = nullptr;             ///< none: storage is as configured
     std::function<std::uint32_t()> cpu{};  ///< how busy the process was since the last call, percent; none: unknown
+    std::function<runtime::MemoryUse()> memory{};  ///< none: unknown
 };
 
 class Node {
@@ -70,13 +72,18 @@ private:
     runtime::Task<> stop_all(std::function<void()> stopped);
     void beat(std::size_t loop);
     void measure_cpu();
+    void measure_memory();
+    runtime::Task<> return_memory();
     [[nodiscard]] Result<void> load_link_keys();
     [[nodiscard]] std::int64_t unix_seconds() const;
 
     NodeSettings settings_;
     NodeWorld world_;
     Metrics metrics_;
-    Gauge& cpu_;
+    Gauge &cpu_, &memory_used_, &memory_limit_;
+    std::atomic<std::uint32_t> memory_percent_{0};
+    bool memory_alarm_ = false;
+    runtime::Time memory_returned_{};
     cluster::BusGroup group_;
     std::vector<std::unique_ptr<cluster::Bus>> buses_;
     std::unique_ptr<cluster::Links> links_;

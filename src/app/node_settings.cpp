@@ -241,6 +241,16 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
         static_cast<std::size_t>(runtime.integer("loops", 0, {0, 256}, "threads", "event loops; 0: as many as cores"));
     node.pool_threads = static_cast<std::size_t>(
         runtime.integer("pool_threads", 2, {1, 256}, "threads", "for work that blocks, such as password hashes"));
+    node.memory_bytes_max =
+        1024 * 1024 *
+        static_cast<std::uint64_t>(runtime.integer("memory_mib_max", 0, {0, 16 * 1024 * 1024}, "MiB",
+                                                   "memory that this process may use, where no control group says it; "
+                                                   "nothing is cut off at it, but memory_percent "
+                                                   "settings count from there; 0: as much as there is"));
+    node.memory_alarm_percent = static_cast<std::uint32_t>(
+        runtime.integer("memory_alarm_percent", 80, {0, 100}, "percent",
+                        "a warning when so much memory is used: of the machine, of a control group of this process, or "
+                        "of memory_mib_max; 0: none"));
     node.serialise_local =
         runtime.flag("serialise_local", false, "encode messages between roles of one process too, as tests do");
     node.admin_address =

@@ -20,6 +20,7 @@
 #include "base/crypto/signing.hpp"
 #include "runtime/cpu_meter.hpp"
 #include "runtime/epoll_loop.hpp"
+#include "runtime/memory_meter.hpp"
 #include "runtime/signals.hpp"
 #include "transport/tcp/tcp_transport.hpp"
 
@@ -62,6 +63,7 @@ public:
         world.transport = transport_.get();
         world.pool = &pool_;
         world.incarnation = random_u64() >> 1U;
+        world.memory = [meter = runtime::MemoryMeter{config_.node.memory_bytes_max}] { return meter.use(); };
         world.cpu = [meter = std::make_shared<runtime::CpuMeter>(count)] { return meter->percent(); };
         node_ =
             std::make_unique<Node>(config_.node, *config_.tree, std::move(world), compiled_roles(), compiled_modules());

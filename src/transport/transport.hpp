@@ -57,7 +57,7 @@ public:
     virtual ~Listener() = default;  ///< stops accepting
     /// With the port that was really taken when 0 was asked for.
     [[nodiscard]] virtual std::string address() const = 0;
-    /// How often it has stopped accepting for a moment since the process ran out of files or memory.
+    /// How often it has stopped accepting for a moment, out of files or memory or for an objection.
     [[nodiscard]] virtual std::uint64_t pauses() const { return 0; }
 };
 
@@ -73,6 +73,8 @@ struct ListenOptions {
     /// TCP asks a peer that was silent for so long, and gives it up after about twice as long. 0: never; not set: as the
     /// system does, which is hours.
     std::optional<std::chrono::seconds> keepalive{};
+    /// Asked before somebody is accepted: why he must wait now. Empty: he need not. Unset: nobody must.
+    std::function<std::string()> objection{};
 };
 
 class Transport {

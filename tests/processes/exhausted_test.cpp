@@ -1,9 +1,13 @@
-// A gateway that may not open any more files.
+// A gateway that may not open any more files, or for which there is no more memory.
 #include <fmt/format.h>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/write.hpp>
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
+
+#include <fstream>
 #include <regex>
 
 #include "tests/processes/server.hpp"
@@ -18,6 +22,24 @@ double metric(const std::string& admin, const std::string& name) {
     const auto page = http_get(admin + "/metrics").body;
     std::smatch found;
     return std::regex_search(page, found, std::regex{"\\n" + name + " ([0-9.e+]+)"}) ? std::stod(found[1]) : -1;
+}
+
+/// What a process has in memory.
+std::size_t resident_mib(const Process& process) {
+    std::ifstream status{fmt::format("/proc/{}/status", process.pid())};
+    for (std::string word; status >> word;) {
+        std::size_t kib = 0;
+        if (word == "VmRSS:" && status >> kib) return kib / 1024;
+    }
+    throw std::runtime_error{"the process has no memory"};
+}
+
+/// Bots who log in and play one second.
+void check_played(const ScratchDirectory& directory, std::uint16_t login, const Process& server) {
+    const auto played = run(bots(fmt::format("http://127.0.0.1:{}", login), directory.file("report.json"),
+                                 {"--count", "20", "--seconds", "1", "--scenario", "echo"}));
+    INFO(played.output << server.output());
+    CHECK(played.code == 0);
 }
 
 }  // namespace
@@ -50,9 +72,65 @@ TEST_CASE("out of files the gateway pauses accepting, says so, and goes on when 
     strangers.clear();
     strangers.emplace_back(io).connect({asio::ip::address_v4::loopback(), gateway});
     server.wait_line("again", before);
-    const auto report = directory.file("report.json");
-    const auto played = run(bots(fmt::format("http://127.0.0.1:{}", login), report,
-                                 {"--count", "20", "--seconds", "1", "--scenario", "echo"}));
-    INFO(played.output << server.output());
-    CHECK(played.code == 0);
+    check_played(directory, login, server);
+}
+
+TEST_CASE("out of memory the gateway pauses accepting, says so, and goes on when there is some",
+          "[process][NET-14][OPS-02]") {
+    constexpr std::size_t spare_mib = 3;
+    const ScratchDirectory directory;
+    const auto gateway = free_port(), login = free_port(), admin = free_port();
+    const auto start = [&](std::size_t limit_mib) {
+        auto words = Server::words(directory.path() / "data", gateway, login, admin);
+        // Who begins a frame and does not end it stays for as long as the test takes.
+        for (const auto* key : {"hello", "token", "frame"}) {
+            words.emplace_back("--set");
+            words.push_back(fmt::format("gateway.{}_timeout_seconds=3600", key));
+        }
+        words.emplace_back("--set");
+        words.push_back(fmt::format("runtime.memory_mib_max={}", limit_mib));
+        return words;
+    };
+    std::size_t used_mib = 0;
+    {
+        Process server{start(0)};
+        server.wait_line("is ready");
+        check_played(directory, login, server);  // so that what is made at first use is there
+        used_mib = resident_mib(server);
+    }
+    Process server{start((used_mib + spare_mib) * 100 / 95 + 1)};
+    server.wait_line("is ready");
+    const auto url = fmt::format("http://127.0.0.1:{}", admin);
+    const auto* const pauses = "gameserver_gateway_accept_pauses_total";
+    CHECK(metric(url, pauses) == 0);
+    check_played(directory, login, server);
+
+    rlimit files{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    files.rlim_cur = files.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    asio::io_context io;
+    std::vector<asio::ip::tcp::socket> strangers;
+    const std::string begun = std::string{"\xfc\x0f\0\0GSP1", 8} + std::string(4000, 'x');  // of a hello of 4,092 bytes
+    while (metric(url, pauses) == 0) {
+        REQUIRE(strangers.size() < 1900);
+        for (int more = 0; more < 200; ++more) {
+            strangers.emplace_back(io).connect({asio::ip::address_v4::loopback(), gateway});
+            asio::write(strangers.back(), asio::buffer(begun));
+        }
+        wait_until("they are accepted, or wait", [&] {
+            return metric(url, "gameserver_gateway_connections") == double(strangers.size()) || metric(url, pauses) > 0;
+        });
+    }
+    server.wait_line("MiB are used (");  // the warning, from 80 percent on
+    INFO(strangers.size() << " strangers, " << used_mib << " and then " << resident_mib(server) << " MiB");
+    server.wait_line("percent of the memory are used (gateway.memory_percent_max is 95)");
+    CHECK(resident_mib(server) < used_mib + spare_mib + 8);
+    CHECK(http_get(url + "/healthz").status == 200);
+
+    const auto before = server.line_count();
+    strangers.clear();
+    strangers.emplace_back(io).connect({asio::ip::address_v4::loopback(), gateway});
+    server.wait_line("again", before);
+    check_played(directory, login, server);
 }

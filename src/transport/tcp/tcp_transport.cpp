@@ -44,7 +44,7 @@ class TcpListener final : public Listener, private runtime::Pollable {
 public:
     TcpListener(runtime::EpollLoop& loop, ListenOptions options, Transport::OnAccept on_accept)
         : loop_{loop},
-          options_{options},
+          options_{std::move(options)},
           on_accept_{std::move(on_accept)},
           sockets_end_{sockets_end(options.spare_files)} {}
     ~TcpListener() override {
@@ -102,6 +102,11 @@ private:
     }
 
     void on_ready(bool /*readable*/, bool /*writable*/) override {
+        const auto objection = options_.objection ? options_.objection() : std::string{};
+        if (!objection.empty()) {
+            pause(objection);
+            return;
+        }
         for (int count = 0; count < accepts_at_once; ++count) {
             const int socket = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (socket >= sockets_end_) {
@@ -130,7 +135,7 @@ private:
     }
 
     /// Out of files or memory: clients wait in the backlog instead of the server spinning or falling.
-    void pause(const char* why) {
+    void pause(const std::string& why) {
         ++pauses_;
         if (!std::exchange(paused_, true)) log::warn("accepting connections on {} pauses: {}", address_, why);
         loop_.poller().change(socket_, false, false);

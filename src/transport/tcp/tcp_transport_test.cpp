@@ -442,6 +442,24 @@ TEST_CASE("keepalive may be off, or as the system has it", "[transport][tcp][NET
     server.thread.ask([&] { near->close(); });
 }
 
+TEST_CASE("while there is an objection nobody is accepted, and who waits is accepted after it",
+          "[transport][tcp][NET-14]") {
+    std::string objection = "no memory is left";
+    ListenOptions options;
+    options.objection = [&objection] { return objection; };
+    Server server{true, 1, options};
+    Client client{server.address};
+    CHECK(client.send("hello"));
+    REQUIRE(server.thread.eventually([&] { return server.listener->pauses() > 1; }));
+    CHECK(server.thread.ask([&] { return server.sessions.empty(); }));
+    server.thread.ask([&] { objection.clear(); });
+    CHECK(client.receive(5, 5) == "hello");
+    const auto pauses = server.thread.ask([&] { return server.listener->pauses(); });
+    const Client second{server.address};
+    REQUIRE(server.accepted(2));
+    CHECK(server.thread.ask([&] { return server.listener->pauses(); }) == pauses);
+}
+
 TEST_CASE("a port in use is said with its number", "[transport][tcp][NET-10]") {
     Server server;
     const auto port = fmt::to_string(parse_host_port(server.address).value().port);
