@@ -10,6 +10,7 @@ constexpr auto slice_pause = std::chrono::milliseconds{4};
 constexpr auto all_ticked_within = std::chrono::milliseconds{800};
 constexpr std::size_t ticked_at_once_min = 16;
 constexpr int spare_files = 64;
+constexpr std::uint32_t memory_return_seconds = 5;
 constexpr std::uint32_t memory_margin = 2;  // percent below the most at which there is enough again
 }  // namespace
 
@@ -28,6 +29,8 @@ Gateway::Gateway(RoleContext& context)
       node_{context.node},
       development_{context.development},
       memory_percent_{context.memory_percent},
+      memory_text_{context.memory_text},
+      pool_{context.pool},
       timers_{context.loop},
       handshakes_{{context.threads ? 1U : 0U, 1}} {
     bus_.on_raw(session::relay_to_client, [this](const cluster::Envelope& envelope) {
@@ -116,7 +119,11 @@ runtime::Task<> Gateway::start() {
     load_own_identity();
     auto options = settings_.listen;
     options.spare_files = spare_files;
-    options.objection = [this] { return out_of_memory(); };
+    options.objection = [this] {
+        return is_out_of_memory()
+                   ? fmt::format("{}; gateway.memory_percent_max is {}", memory_text_(), settings_.memory_percent_max)
+                   : std::string{};
+    };
     options.unsent_bytes_max =
         static_cast<int>(settings_.queue_bytes_soft);  // else a slow reader is seen much too late
     auto listener =
@@ -137,13 +144,18 @@ runtime::Task<> Gateway::start() {
     report();
 }
 
-std::string Gateway::out_of_memory() {
+bool Gateway::is_out_of_memory() {
     const auto most = settings_.memory_percent_max;
-    if (most == 0 || !memory_percent_) return {};
-    const auto used = memory_percent_();
-    memory_is_short_ = used >= (memory_is_short_ ? most - std::min(most, memory_margin) : most);
-    if (!memory_is_short_) return {};
-    return fmt::format("{} percent of the memory are used (gateway.memory_percent_max is {})", used, most);
+    if (most >= 100 || !memory_percent_) return false;
+    memory_is_short_ = memory_percent_() >= most - (memory_is_short_ ? memory_margin : 0);
+    return memory_is_short_;
+}
+
+/// What clients who have left had is kept by the allocator: it is given back, else memory would be short for ever.
+runtime::Task<> Gateway::return_memory() {
+    auto returning = pool_.run(loop_, runtime::give_back_free_memory);
+    const auto returned = co_await std::move(returning);
+    if (!returned) log::warn("free memory is not given back: {}", returned.error().message());
 }
 
 runtime::Task<> Gateway::stop() {
@@ -166,14 +178,15 @@ void Gateway::report() {
     counters_.handshakes_waiting.set(static_cast<std::int64_t>(greetings_.size()));
     if (listener_ != nullptr) counters_.accept_pauses.add(listener_->pauses() - counters_.accept_pauses.value());
     const bool ready = !stopping_ && !bus_.ready(Role::center).empty() && !bus_.ready(Role::game).empty();
-    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise, {},
-                  settings_.websocket_advertise);
+    bus_.announce(ready, static_cast<std::uint32_t>(players_.size()), settings_.advertise,
+                  is_out_of_memory() ? "accepts nobody, as memory runs out" : "", settings_.websocket_advertise);
 }
 
 void Gateway::tick() {
     ++second_;
     door_.tick();
     report();
+    if (memory_is_short_ && second_ % memory_return_seconds == 0) tasks_.spawn(return_memory(), "return memory");
     bans_.forget_old(second_);
     if (second_ % certificate_check_seconds == 0) {
         tls_.reload_changed();

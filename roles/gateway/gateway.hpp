@@ -69,8 +69,9 @@ private:
     static constexpr auto enter_deadline = std::chrono::seconds{10};  // of a game, to load a player
 
     void accept(std::shared_ptr<transport::Connection> connection);
-    /// Why nobody may be accepted now; empty: nothing.
-    [[nodiscard]] std::string out_of_memory();
+    /// Nobody may be accepted now.
+    [[nodiscard]] bool is_out_of_memory();
+    runtime::Task<> return_memory();
     void shake_next_hands();
     runtime::Task<> handshake_task(Greeting greeting);
     [[nodiscard]] Result<PlayerId> player_of(const wire::Enter& claim);
@@ -133,6 +134,8 @@ private:
     std::string node_;
     bool development_, stopping_ = false;
     std::function<std::uint32_t()> memory_percent_;
+    std::function<std::string()> memory_text_;
+    runtime::BlockingPool& pool_;
     bool memory_is_short_ = false;
     runtime::Timers timers_;
     std::deque<Greeting> greetings_;

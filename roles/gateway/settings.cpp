@@ -82,9 +82,9 @@ GatewaySettings::GatewaySettings(Settings settings, bool development) {
     bytes_per_second_max = static_cast<std::size_t>(
         gateway.integer("bytes_per_second_max", 256 * kib, {0, 1024 * kib * kib}, "bytes",
                         "of one connection; it is not read for the rest of the second then; 0: no limit"));
-    memory_percent_max = static_cast<std::uint32_t>(
-        gateway.integer("memory_percent_max", 95, {0, 100}, "percent",
-                        "accepting pauses while so much memory is used (see runtime.memory_alarm_percent); 0: never"));
+    memory_percent_max = static_cast<std::uint32_t>(gateway.integer(
+        "memory_percent_max", 95, {50, 100}, "percent",
+        "accepting pauses while so much memory is used, as runtime.memory_alarm_percent counts it; 100: never"));
     compress_from = static_cast<std::size_t>(
         gateway.integer("compress_from", kib, {0, 64 * kib}, "bytes",
                         "longer messages are compressed for clients that can undo it, but never secret ones; 0: none"));

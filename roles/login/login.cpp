@@ -61,6 +61,7 @@ std::string address_of(const std::shared_ptr<http::HttpExchange>& exchange) {
 std::vector<GatewayEntry> list_gateways(const cluster::RoleBus& bus) {
     std::vector<GatewayEntry> list;
     for (const auto& gateway : bus.ready(Role::gateway)) {
+        if (!gateway.state.why.empty()) continue;  // it serves those who are in, and accepts nobody
         list.push_back({gateway.node, gateway.state.endpoint, gateway.state.websocket, gateway.state.load});
     }
     std::sort(list.begin(), list.end(), [](const auto& one, const auto& other) {

@@ -243,6 +243,23 @@ TEST_CASE("the list of gateways needs no login", "[login]") {
     CHECK(text(list.body["gateways"][0]["address"]) == node.gateway());
 }
 
+TEST_CASE("nobody is sent to a gateway that accepts nobody, as memory runs out", "[login][LOG-08][NET-14]") {
+    RealNode node;
+    Browser browser{node};
+    const auto status_becomes = [&](unsigned status) {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+        while (browser.send("POST", "/v1/guest").status != status) {
+            if (std::chrono::steady_clock::now() > until) return false;
+        }
+        return true;
+    };
+    node.set_memory(95);
+    CHECK(status_becomes(503));
+    CHECK(browser.send("GET", "/v1/gateways").body["gateways"].size() == 0);
+    node.set_memory(50);
+    CHECK(status_becomes(200));
+}
+
 TEST_CASE("pages of listed origins may read the answers, in a browser", "[login][DEP-05]") {
     RealNode node{{}, {{"login.http.origins", {std::string{"https://game.example"}}}}};
     Browser browser{node};

@@ -12,6 +12,7 @@
 #include "base/planted.hpp"
 #include "base/settings.hpp"
 #include "cluster/bus.hpp"
+#include "runtime/memory_meter.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/timers.hpp"
 #include "storage/engine.hpp"
@@ -43,8 +44,10 @@ struct RoleContext {
     std::filesystem::path data_directory;
     bool development = false;
     bool threads = true;  ///< false in tests on virtual time: no threads, no sockets but the transport's
-    /// How much of the memory that there is for this process is used, as of a moment ago; 0: unknown. Loop: any.
+    /// How much of the memory that there is for this process is used, as of a moment ago, and the same in words. 0:
+    /// unknown. Loop: any.
     std::function<std::uint32_t()> memory_percent{};
+    std::function<std::string()> memory_text{};
     DiskWorld* disk = nullptr;
 };
 

@@ -8,7 +8,6 @@ namespace {
 constexpr auto beat_period = std::chrono::milliseconds{250};
 constexpr auto cpu_period = std::chrono::seconds{1};
 constexpr auto memory_period = std::chrono::milliseconds{250};
-constexpr auto memory_return_period = std::chrono::seconds{5};
 constexpr std::uint32_t memory_alarm_margin = 5;  // percent below the alarm at which it is over
 constexpr auto certificate_check_period = std::chrono::seconds{5};
 constexpr auto dead_after = std::chrono::seconds{10};
@@ -75,10 +74,11 @@ Node::Node(const NodeSettings& settings, SettingsTree& tree, NodeWorld world, st
         group_.has_role[index] = true;
         group_.loop_of_role[index] = running->loop;
         auto& bus = *buses_[running->loop];
-        running->context = std::make_unique<RoleContext>(RoleContext{
-            bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool, *world_.transport,
-            modules, settings_.name, settings_.data_directory, settings_.development, world_.threads,
-            [this] { return memory_percent_.load(std::memory_order_relaxed); }, world_.disk});
+        running->context = std::make_unique<RoleContext>(
+            RoleContext{bus.loop(), cluster::RoleBus{bus, info->role}, tree.root(), metrics_, *world_.pool,
+                        *world_.transport, modules, settings_.name, settings_.data_directory, settings_.development,
+                        world_.threads, [this] { return memory_percent_.load(std::memory_order_relaxed); },
+                        [this] { return memory_text(); }, world_.disk});
         running->tasks = std::make_unique<runtime::Tasks>();
         running->actor = info->make(*running->context);
         roles_.push_back(std::move(running));
@@ -165,35 +165,26 @@ void Node::measure_cpu() {
     pulses_.front()->timers.after("cpu", cpu_period, [this] { measure_cpu(); });
 }
 
-/// What clients who have left had is kept by the allocator. While memory is short it is given back, else it would be
-/// short for ever.
 void Node::measure_memory() {
-    constexpr std::uint64_t mib = 1024 * 1024;
-    const auto use = world_.memory();
+    auto use = world_.memory();
     const auto percent = use.percent();
     memory_percent_.store(percent, std::memory_order_relaxed);
     memory_used_.set(static_cast<std::int64_t>(use.used));
     memory_limit_.set(static_cast<std::int64_t>(use.limit));
-    const auto alarm_at = settings_.memory_alarm_percent;
-    const bool alarm =
-        alarm_at != 0 && percent >= (memory_alarm_ ? alarm_at - std::min(alarm_at, memory_alarm_margin) : alarm_at);
-    if (alarm != std::exchange(memory_alarm_, alarm)) {
-        const auto text = fmt::format("memory: {} of {} MiB are used ({} percent), the limit of {}", use.used / mib,
-                                      use.limit / mib, percent, use.of);
-        alarm ? log::warn("{}", text) : log::info("{}; no alarm any more", text);
-    }
-    const auto now = world_.loops.front()->now();
-    if (alarm && now - memory_returned_ >= memory_return_period) {
-        memory_returned_ = now;
-        tasks_.spawn(return_memory(), "return memory");
+    const bool alarm = percent >= settings_.memory_alarm_percent - (memory_alarm_ ? memory_alarm_margin : 0) &&
+                       settings_.memory_alarm_percent < 100;
+    if (alarm != std::exchange(memory_alarm_, alarm))
+        alarm ? log::warn("{}", use.text()) : log::info("{}; no alarm any more", use.text());
+    {
+        const std::lock_guard lock{memory_mutex_};
+        memory_ = std::move(use);
     }
     pulses_.front()->timers.after("memory", memory_period, [this] { measure_memory(); });
 }
 
-runtime::Task<> Node::return_memory() {
-    auto returning = world_.pool->run(*world_.loops.front(), runtime::give_back_free_memory);
-    const auto returned = co_await std::move(returning);
-    if (!returned) log::debug("free memory is not given back: {}", returned.error().message());
+std::string Node::memory_text() const {
+    const std::lock_guard lock{memory_mutex_};
+    return memory_.text();
 }
 
 bool Node::is_alive(runtime::Time now) const {
@@ -209,7 +200,7 @@ std::string Node::not_ready_because() const {
         const auto* instance = buses_.front()->find({group_.self, role->role});
         if (instance == nullptr || (!instance->state.ready && instance->state.why.empty()))
             return fmt::format("role {} is not ready yet", role->role);
-        if (!instance->state.ready) return fmt::format("role {} {}", role->role, instance->state.why);
+        if (!instance->state.why.empty()) return fmt::format("role {} {}", role->role, instance->state.why);
     }
     const auto& instances = buses_.front()->instances();
     const bool storage = std::any_of(instances.begin(), instances.end(), [](const cluster::Instance& instance) {

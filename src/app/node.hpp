@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -73,7 +74,7 @@ private:
     void beat(std::size_t loop);
     void measure_cpu();
     void measure_memory();
-    runtime::Task<> return_memory();
+    [[nodiscard]] std::string memory_text() const;
     [[nodiscard]] Result<void> load_link_keys();
     [[nodiscard]] std::int64_t unix_seconds() const;
 
@@ -82,8 +83,9 @@ private:
     Metrics metrics_;
     Gauge &cpu_, &memory_used_, &memory_limit_;
     std::atomic<std::uint32_t> memory_percent_{0};
+    mutable std::mutex memory_mutex_;
+    runtime::MemoryUse memory_;  // guarded by memory_mutex_; written by the home loop
     bool memory_alarm_ = false;
-    runtime::Time memory_returned_{};
     cluster::BusGroup group_;
     std::vector<std::unique_ptr<cluster::Bus>> buses_;
     std::unique_ptr<cluster::Links> links_;

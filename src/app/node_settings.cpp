@@ -248,9 +248,9 @@ Result<NodeSettings> read_node_settings(SettingsTree& tree, const NodeOverrides&
                                                    "nothing is cut off at it, but memory_percent "
                                                    "settings count from there; 0: as much as there is"));
     node.memory_alarm_percent = static_cast<std::uint32_t>(
-        runtime.integer("memory_alarm_percent", 80, {0, 100}, "percent",
+        runtime.integer("memory_alarm_percent", node.development ? 100 : 80, {50, 100}, "percent",
                         "a warning when so much memory is used: of the machine, of a control group of this process, or "
-                        "of memory_mib_max; 0: none"));
+                        "of memory_mib_max; 100: none; outside of development mode 80 unless it is given"));
     node.serialise_local =
         runtime.flag("serialise_local", false, "encode messages between roles of one process too, as tests do");
     node.admin_address =

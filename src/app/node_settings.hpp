@@ -36,8 +36,8 @@ struct NodeSettings {
     std::chrono::seconds shutdown{};
     std::size_t loops = 0;  ///< 0: as many as cores, at most one for each role
     std::size_t pool_threads = 0;
-    std::uint64_t memory_bytes_max = 0;      ///< 0: no limit of its own
-    std::uint32_t memory_alarm_percent = 0;  ///< 0: no alarm
+    std::uint64_t memory_bytes_max = 0;        ///< 0: no limit of its own
+    std::uint32_t memory_alarm_percent = 100;  ///< 100: no alarm
     bool serialise_local = false;
     log::Options log;
     std::string cluster, link_address;

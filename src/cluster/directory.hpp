@@ -13,7 +13,7 @@ struct Announcement {
     bool ready = false;
     std::uint32_t load = 0;   ///< players, or what the role counts; only compared with others of its role
     std::string endpoint;     ///< where clients reach it, if they do
-    std::string why{};        ///< it is not ready, for operators; empty: it has not come up yet
+    std::string why{};        ///< it is not ready, or takes nobody new, for operators; not ready and empty: not up yet
     std::string websocket{};  ///< the URL for browsers, if there is one
     std::string group{};      ///< of games: which players they are for (roles/center/router.hpp)
     std::uint32_t cpu = 0;    ///< how busy its process is, of all that its threads could do; percent

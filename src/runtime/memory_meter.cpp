@@ -39,6 +39,12 @@ std::uint32_t MemoryUse::percent() const {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(100, used / std::max<std::uint64_t>(1, limit / 100)));
 }
 
+std::string MemoryUse::text() const {
+    constexpr std::uint64_t mib = 1024 * 1024;
+    return fmt::format("memory: {} of {} MiB are used ({} percent), the limit of {}", used / mib, limit / mib,
+                       percent(), of);
+}
+
 MemoryMeter::MemoryMeter(std::uint64_t own_max, const std::filesystem::path& root)
     : own_max_{own_max}, machine_{root / "proc/meminfo"}, process_{root / "proc/self/statm"} {
     find_groups(root);
@@ -65,14 +71,20 @@ void MemoryMeter::add_groups(const std::filesystem::path& mount, const std::stri
         const auto directory = below.empty() ? mount : mount / below;
         const auto name = "control group /" + below;
         if (is_v2) {
-            groups_.push_back({directory / "memory.max", directory / "memory.current", directory / "memory.stat",
-                               "inactive_file", name});
+            groups_.push_back({{directory / "memory.max", directory / "memory.high"},
+                               directory / "memory.current",
+                               directory / "memory.stat",
+                               "",
+                               name});
         } else {
-            groups_.push_back({directory / "memory.limit_in_bytes", directory / "memory.usage_in_bytes",
-                               directory / "memory.stat", "total_inactive_file", name});
+            groups_.push_back({{directory / "memory.limit_in_bytes"},
+                               directory / "memory.usage_in_bytes",
+                               directory / "memory.stat",
+                               "total_",
+                               name});
         }
         std::error_code failed;
-        if (!std::filesystem::exists(groups_.back().limit, failed)) groups_.pop_back();
+        if (!std::filesystem::exists(groups_.back().used, failed)) groups_.pop_back();
         if (below.empty()) return;
         const auto slash = below.rfind('/');
         below.resize(slash == std::string::npos ? 0 : slash);
@@ -84,7 +96,7 @@ MemoryUse MemoryMeter::of_machine() const {
     const auto all = number_after(machine_, "MemTotal");
     const auto left = number_after(machine_, "MemAvailable");
     if (!all || !left) return {};
-    return {less(*all, *left) * kib, *all * kib, "this machine"};
+    return {less(*all, *left) * kib, *all * kib, "this machine, for all of its processes"};
 }
 
 MemoryUse MemoryMeter::of_process() const {
@@ -95,20 +107,26 @@ MemoryUse MemoryMeter::of_process() const {
     return {resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)), own_max_, "this process"};
 }
 
-MemoryUse MemoryMeter::of_group(const Group& group) {
-    const auto limit = number_in(group.limit);
-    const auto used = number_in(group.used);
-    if (!limit || !used) return {};
-    return {less(*used, number_after(group.details, group.cached).value_or(0)), *limit, group.name};
+MemoryUse MemoryMeter::of_group(const Group& group, const MemoryUse& nearest) {
+    constexpr std::uint64_t none = 1ULL << 60U;  // as version 1 says it
+    auto limit = none;
+    for (const auto& file : group.limits) limit = std::min(limit, number_in(file).value_or(none));
+    const auto used = limit == none ? std::nullopt : number_in(group.used);
+    if (!used) return {};
+    MemoryUse use{*used, limit, group.name};
+    if (use.percent() <= nearest.percent()) return {};
+    for (const auto* files : {"inactive_file", "active_file"})
+        use.used = less(use.used, number_after(group.details, group.prefix + files).value_or(0));
+    return use;
 }
 
 MemoryUse MemoryMeter::use() const {
     auto nearest = of_machine();
     const auto consider = [&nearest](MemoryUse other) {
-        if (nearest.limit == 0 || other.percent() > nearest.percent()) nearest = std::move(other);
+        if (other.percent() > nearest.percent() || nearest.limit == 0) nearest = std::move(other);
     };
     consider(of_process());
-    for (const auto& group : groups_) consider(of_group(group));
+    for (const auto& group : groups_) consider(of_group(group, nearest));
     return nearest;
 }
 

@@ -14,6 +14,8 @@ struct MemoryUse {
     std::string of{};                   ///< whose limit it is, for a log line
 
     [[nodiscard]] std::uint32_t percent() const;
+    /// "memory: 410 of 512 MiB are used (80 percent), the limit of ..."
+    [[nodiscard]] std::string text() const;
 };
 
 class MemoryMeter {
@@ -25,15 +27,17 @@ public:
 
 private:
     struct Group {
-        std::filesystem::path limit, used, details;
-        std::string cached;  // in details
+        std::vector<std::filesystem::path> limits;  // the least counts
+        std::filesystem::path used, details;
+        std::string prefix;  // of what is in details
         std::string name;
     };
     void find_groups(const std::filesystem::path& root);
     void add_groups(const std::filesystem::path& mount, const std::string& path, bool is_v2);
     [[nodiscard]] MemoryUse of_machine() const;
     [[nodiscard]] MemoryUse of_process() const;
-    [[nodiscard]] static MemoryUse of_group(const Group& group);
+    /// Nothing when it is not nearer than `nearest`, which is less work.
+    [[nodiscard]] static MemoryUse of_group(const Group& group, const MemoryUse& nearest);
 
     std::uint64_t own_max_;
     std::filesystem::path machine_, process_;

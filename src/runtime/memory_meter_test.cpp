@@ -30,7 +30,8 @@ public:
         const auto group = "sys/fs/cgroup/" + path;
         write(group + "/memory.max", limit + "\n");
         write(group + "/memory.current", std::to_string(used) + "\n");
-        write(group + "/memory.stat", "anon 5\ninactive_file " + std::to_string(cached) + "\nactive_file 7\n");
+        write(group + "/memory.stat", "anon 5\ninactive_file " + std::to_string(cached / 4) + "\nactive_file " +
+                                          std::to_string(cached / 4 * 3) + "\nslab 7\n");
     }
     [[nodiscard]] runtime::MemoryUse use(std::uint64_t own_max = 0) const {
         return runtime::MemoryMeter{own_max, directory_.path()}.use();
@@ -45,7 +46,7 @@ private:
 TEST_CASE("memory of the machine is used when it is not available any more", "[OPS-02]") {
     const System system;
     const auto use = system.use();
-    CHECK(use.of == "this machine");
+    CHECK(use.of == "this machine, for all of its processes");
     CHECK(use.limit == 1024 * mib);
     CHECK(use.used == 256 * mib);
     CHECK(use.percent() == 25);
@@ -65,11 +66,21 @@ TEST_CASE("the limit that is nearest counts, of all groups around a process", "[
     use = system.use();
     CHECK(use.of == "control group /games.slice/gameserver.service");
     CHECK(use.percent() == 90);
+    CHECK(use.text() ==
+          "memory: 270 of 300 MiB are used (90 percent), the limit of control group /games.slice/gameserver.service");
+
+    system.write("sys/fs/cgroup/games.slice/memory.high", std::to_string(210 * mib) + "\n");
+    use = system.use();
+    CHECK(use.of == "control group /games.slice");  // slowed down from there on
+    CHECK(use.percent() == 95);
 }
 
 TEST_CASE("control groups of version 1, and those of a container that sees its own only", "[OPS-02]") {
     const System system;
     system.write("proc/self/cgroup", "5:cpu:/\n4:memory:/docker/0123abcd\n0::/\n");
+    system.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+    system.write("sys/fs/cgroup/memory/memory.usage_in_bytes", "9223372036854770000");
+    CHECK(system.use().of == "this machine, for all of its processes");
     system.write("sys/fs/cgroup/memory/memory.limit_in_bytes", std::to_string(512 * mib));
     system.write("sys/fs/cgroup/memory/memory.usage_in_bytes", std::to_string(500 * mib));
     system.write("sys/fs/cgroup/memory/memory.stat", "cache 1\ntotal_inactive_file " + std::to_string(116 * mib));

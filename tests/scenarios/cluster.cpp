@@ -97,6 +97,7 @@ void TestCluster::start(const std::string& name) {
     world.incarnation = ++incarnations_;
     world.threads = false;
     world.cpu = [this, name] { return cpu_[name]; };
+    world.memory = [this, name] { return runtime::MemoryUse{memory_[name], 100, "a test"}; };
     running->node = std::make_unique<app::Node>(settings, tree, std::move(world), compiled_roles(), modules_);
     auto* at = running.get();
     running->node->start([at](const Error& error) { at->failure = error; });

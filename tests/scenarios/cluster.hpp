@@ -52,6 +52,7 @@ public:
     void set_rows(const std::string& path, std::size_t count) { rows_[path] = count; }
     /// How busy a node's process is said to be, percent.
     void set_cpu(const std::string& node, std::uint32_t percent) { cpu_[node] = percent; }
+    void set_memory(const std::string& node, std::uint32_t percent) { memory_[node] = percent; }
     void add_module(const ModuleInfo& module) { modules_.push_back(&module); }
 
     /// Starts every node that does not run and waits until all are ready.
@@ -125,7 +126,7 @@ private:
     std::map<std::string, SettingScalar> settings_;
     std::map<std::pair<std::string, std::string>, SettingScalar> settings_of_;  // by node and path
     std::map<std::string, std::size_t> rows_;
-    std::map<std::string, std::uint32_t> cpu_;
+    std::map<std::string, std::uint32_t> cpu_, memory_;
     std::map<std::string, SettingList> lists_;
     std::vector<const ModuleInfo*> modules_;
     log::Level log_level_before_;

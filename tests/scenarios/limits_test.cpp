@@ -50,6 +50,39 @@ TEST_CASE("a gateway that is full says so", "[scenario][hostile]") {
     CHECK(fifth.enter(player(4)).has_value());
 }
 
+TEST_CASE("while memory is short a gateway accepts nobody, says so, and serves those who are in",
+          "[scenario][NET-14]") {
+    TestCluster cluster;
+    cluster.set_memory("all", 94);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    cluster.set_memory("all", 95);
+    cluster.advance(2s);
+    CHECK(cluster.node("all").not_ready_because() == "role gateway accepts nobody, as memory runs out");
+    TestClient bert{cluster};
+    cluster.advance(2s);
+    CHECK(cluster.metric("all", "gameserver_gateway_accepted_total") == 1);
+    CHECK(cluster.metric("all", "gameserver_gateway_accept_pauses_total") > 0);
+    check_served(anna);
+    cluster.set_memory("all", 94);  // it does not change its mind at each percent
+    cluster.advance(2s);
+    CHECK(cluster.metric("all", "gameserver_gateway_accepted_total") == 1);
+    cluster.set_memory("all", 92);
+    cluster.advance(2s);
+    CHECK(cluster.node("all").is_ready());
+    CHECK(bert.enter(player(2)).has_value());
+    check_served(anna);
+}
+
+TEST_CASE("with a bound of 100 percent memory is no reason to wait", "[scenario][NET-14]") {
+    TestCluster cluster;
+    cluster.set("gateway.memory_percent_max", std::int64_t{100});
+    cluster.set_memory("all", 100);
+    cluster.start();
+    TestClient anna{cluster, player(1)};
+    check_served(anna);
+}
+
 TEST_CASE("more requests in a second than allowed are answered limited", "[scenario][hostile]") {
     TestCluster cluster;
     cluster.set("gateway.messages_per_second_max", std::int64_t{20});

@@ -26,6 +26,7 @@ RealNode::RealNode(const std::map<std::string, SettingScalar>& settings,
     world.transport = transport_.get();
     world.pool = &pool_;
     world.incarnation = 1;
+    world.memory = [this] { return runtime::MemoryUse{memory_, 100, "a test"}; };
     node_ = std::make_unique<app::Node>(node, tree_, std::move(world), compiled_roles(), compiled_modules());
     node_->start([this](const Error& error) {
         failure_ = error;

@@ -1,6 +1,7 @@
 #pragma once
 // A node with every role on a real loop and real sockets, on free ports of the loopback, for tests of what virtual time
 // cannot show. Owner: the test. Loop: its own thread; ask from the test's.
+#include <atomic>
 #include <future>
 #include <map>
 #include <string>
@@ -24,6 +25,8 @@ public:
 
     [[nodiscard]] std::string login_url(const std::string& path) const { return login_ + path; }
     [[nodiscard]] const std::string& gateway() const { return gateway_; }
+    /// How much of its memory is said to be used, percent; the node sees it within a second. Loop: any.
+    void set_memory(std::uint32_t percent) { memory_ = percent; }
     [[nodiscard]] double metric(const std::string& series) { return read_metric(node_->metrics(), series); }
 
 private:
@@ -38,6 +41,7 @@ private:
     std::optional<Error> failure_;
     std::string login_, gateway_;
     log::Level log_level_before_;
+    std::atomic<std::uint32_t> memory_{0};
     std::thread thread_;
 };
 

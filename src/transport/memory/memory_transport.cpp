@@ -112,10 +112,11 @@ public:
     MemoryListener(MemoryTransport& network, std::string address) : network_{network}, address_{std::move(address)} {}
     ~MemoryListener() override {
         const auto port = network_.ports_.find(address_);
-        *port->second.on_accept = nullptr;  // connections that are on their way find nobody
+        port->second.gate->on_accept = nullptr;  // connections that are on their way find nobody
         network_.ports_.erase(port);
     }
     std::string address() const override { return address_; }
+    std::uint64_t pauses() const override { return network_.ports_.at(address_).gate->pauses; }
 
 private:
     MemoryTransport& network_;
@@ -123,12 +124,12 @@ private:
 };
 
 Result<std::unique_ptr<Listener>> MemoryTransport::listen(runtime::Loop& loop, const std::string& address,
-                                                          ListenOptions /*options*/, OnAccept on_accept) {
+                                                          ListenOptions options, OnAccept on_accept) {
     auto parts = parse_host_port(address);
     if (!parts) return parts.error();
     const auto name = parts->port == 0 ? fmt::format("{}:{}", parts->host, next_port_++) : address;
     if (ports_.contains(name)) return Error{Code::conflict, "port {} of {} is in use", parts->port, parts->host};
-    ports_[name] = {&loop, std::make_shared<OnAccept>(std::move(on_accept))};
+    ports_[name] = {&loop, std::make_shared<Gate>(Gate{std::move(on_accept), std::move(options.objection)})};
     return std::unique_ptr<Listener>{std::make_unique<MemoryListener>(*this, name)};
 }
 
@@ -146,8 +147,21 @@ void MemoryTransport::connect(runtime::Loop& loop, const std::string& address, r
                                                   port->second.cut);
     near->join(far);
     far->join(near);
-    port->second.loop->post([accept = port->second.on_accept, far] { *accept ? (*accept)(far) : far->close(); });
+    port->second.loop->post([&to = *port->second.loop, gate = port->second.gate, far] { arrive(to, gate, far); });
     loop.post([on_connect = std::move(on_connect), near] { on_connect(std::shared_ptr<Connection>{near}); });
+}
+
+/// Who comes while there is an objection waits, as in the backlog of a socket.
+void MemoryTransport::arrive(runtime::Loop& loop, const std::shared_ptr<Gate>& gate,
+                             const std::shared_ptr<Connection>& connection) {
+    if (gate->on_accept == nullptr) {
+        connection->close();
+    } else if (gate->objection && !gate->objection().empty()) {
+        ++gate->pauses;
+        loop.after(std::chrono::milliseconds{100}, [&loop, gate, connection] { arrive(loop, gate, connection); });
+    } else {
+        gate->on_accept(connection);
+    }
 }
 
 void MemoryTransport::set_cut(const std::string& address, bool cut) {

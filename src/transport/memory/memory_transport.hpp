@@ -24,11 +24,18 @@ public:
 private:
     friend class MemoryListener;
     friend class MemoryConnection;
+    struct Gate {
+        OnAccept on_accept;  // null: nobody listens any more
+        std::function<std::string()> objection;
+        std::uint64_t pauses = 0;
+    };
     struct Port {
         runtime::Loop* loop = nullptr;
-        std::shared_ptr<OnAccept> on_accept;
+        std::shared_ptr<Gate> gate;
         std::shared_ptr<bool> cut = std::make_shared<bool>(false);
     };
+    static void arrive(runtime::Loop& loop, const std::shared_ptr<Gate>& gate,
+                       const std::shared_ptr<Connection>& connection);
     std::map<std::string, Port> ports_;
     std::size_t piece_bytes_ = 0, in_background_ = 0;
     int next_port_ = 50'000;

@@ -517,9 +517,10 @@ def main() -> int:
     os.sched_setaffinity(0, others_core)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are killed on the way out
     place = (options.keep or Path(tempfile.mkdtemp(prefix="gameserver-abuse-"))).resolve()
-    options.come_first = may_come_first()
-    if not options.come_first:
-        say("without the right to real-time priorities (root, or CAP_SYS_NICE) players, game and strangers share cores as equals")
+    options.come_first = len(cores) > 1 and may_come_first()
+    say("gateway, game and healthy bots come before all others" if options.come_first else
+        "gateway, game, bots and strangers share cores as equals, and wait for each other: there are too few cores, or no right "
+        "to real-time priorities (root, or CAP_SYS_NICE)")
     wrong = []
     for encrypted in (False, True):
         names = [name for name in options.names if abuses[name].encrypted == encrypted]
