@@ -140,10 +140,7 @@ Task<> Game::start() {
     co_await bus_.wait_for(Role::center);
     ready_ = true;
     report();
-    timers_.every("save", save_tick, [this] {
-        end_stale_sessions();
-        save_due();
-    });
+    timers_.every("save", save_tick, [this] { begin_round(); });
     timers_.every("report", std::chrono::seconds{1}, [this] { report(); });
     timers_.every("report_soon", report_tick, [this] {
         if (report_due_) report();

@@ -31,6 +31,8 @@ struct GameSettings {
 class Game final : public Actor, public ModuleHost, private HandOverHost {
 public:
     static constexpr auto save_tick = std::chrono::milliseconds{500};
+    static constexpr auto look_tick = std::chrono::milliseconds{10};
+    static constexpr std::size_t looked_at_once_min = 64;
     static constexpr auto report_tick = std::chrono::milliseconds{100};
 
     explicit Game(RoleContext& context);
@@ -117,7 +119,7 @@ private:
     void on_leave_passed_on(const session::LeaveGame& note);
     void start_leaving(Player& player);
     Task<> leave(Player& player);
-    void end_stale_sessions();
+    bool end_if_stale(Player& player);
     void require_room(PlayerId player) const override;
     Task<bool> own(Player& player, bool may_be_old, std::optional<storage::Ownership> expected) override;
     Task<> settle(Player& player) override;
@@ -131,7 +133,9 @@ private:
     void route_services();
     void announce(bool is_ready, std::string why);
     void report_soon() override { report_due_ = true; }
-    void save_due();
+    void save_if_due(Player& player);
+    void begin_round();
+    void look_at_some();
 
     // --- ModuleHost
     void add_command(std::unique_ptr<CommandHandler> handler) override;
@@ -181,6 +185,7 @@ private:
     std::uint64_t ended_turn_ = 0, ended_delivery_ = 0;
     bool ready_ = false, stopping_ = false, report_due_ = false;
     std::uint32_t save_ticks_ = 0;
+    PlayerId looked_at_{};     // the last one in this round
     std::size_t serving_ = 0;  // requests of players of other games
     std::set<PlayerId> save_late_;
     /// Gateways to tell again, each second, that a connection is over.

@@ -213,13 +213,31 @@ void Game::start_leaving(Player& player) {
     tasks_.spawn(leave(player), "leave");
 }
 
-void Game::end_stale_sessions() {
-    const auto now = loop_.now();
-    for (const auto id : players_.ids()) {
-        auto& player = *players_.find(id);
-        if (player.is_online() || !player.is_loaded() || now - player.offline_since() < settings_.resume) continue;
-        start_leaving(player);
+/// All players are looked at in a round, some at a time: who asks something meanwhile does not wait for all of them.
+void Game::begin_round() {
+    while (looked_at_ != PlayerId{}) look_at_some();  // what is left of the last round
+    ++save_ticks_;
+    look_at_some();
+}
+
+void Game::look_at_some() {
+    timers_.cancel("look");
+    auto left = std::max<std::size_t>(looked_at_once_min, players_.size() / (save_tick / look_tick / 2));
+    for (; left > 0; --left) {
+        auto* player = players_.next(looked_at_);
+        looked_at_ = player == nullptr ? PlayerId{} : player->id();
+        if (player == nullptr) return;
+        if (!end_if_stale(*player)) save_if_due(*player);
     }
+    timers_.after("look", look_tick, [this] { look_at_some(); });
+}
+
+/// Whether it is: saved as well then, and maybe gone.
+bool Game::end_if_stale(Player& player) {
+    if (player.is_online() || !player.is_loaded() || loop_.now() - player.offline_since() < settings_.resume)
+        return false;
+    start_leaving(player);
+    return true;
 }
 
 Task<> Game::leave(Player& player) {
@@ -290,23 +308,20 @@ Task<> Game::save_in_background(Player& player) {
     player.mailbox().done();
 }
 
-void Game::save_due() {
+void Game::save_if_due(Player& player) {
+    const auto id = player.id();
     const auto ticks = std::max<std::int64_t>(1, settings_.save_period / save_tick);
-    ++save_ticks_;
-    for (const auto id : players_.ids()) {
-        auto& player = *players_.find(id);
-        const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_ticks_) %
-                                                        static_cast<std::uint64_t>(ticks)) == 0;
-        const bool due = its_turn || save_late_.contains(id);
-        if (!(player.unsaved_real_time() || (due && player.unsaved()))) continue;
-        // One whose turn is taken right now is due again at the next tick.
-        if (!player.mailbox().try_begin()) {
-            save_late_.insert(id);
-            continue;
-        }
-        save_late_.erase(id);
-        tasks_.spawn(save_in_background(player), "save");
+    const bool its_turn = static_cast<std::int64_t>((static_cast<std::uint64_t>(id) + save_ticks_) %
+                                                    static_cast<std::uint64_t>(ticks)) == 0;
+    const bool due = its_turn || save_late_.contains(id);
+    if (!(player.unsaved_real_time() || (due && player.unsaved()))) return;
+    // One whose turn is taken right now is due again in the next round.
+    if (!player.mailbox().try_begin()) {
+        save_late_.insert(id);
+        return;
     }
+    save_late_.erase(id);
+    tasks_.spawn(save_in_background(player), "save");
 }
 
 void Game::drop_fenced(Player& player) {

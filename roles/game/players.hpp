@@ -1,7 +1,7 @@
 #pragma once
 // The players that this game role owns. Loop: the game's.
-#include <algorithm>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "api/session.hpp"
@@ -21,22 +21,28 @@ public:
     }
     Player& find_or_create(PlayerId id) {
         auto& player = players_[id];
-        if (player == nullptr) player = std::make_unique<Player>(id);
+        if (player == nullptr) {
+            player = std::make_unique<Player>(id);
+            order_.insert(id);
+        }
         return *player;
     }
-    void erase(PlayerId id) { players_.erase(id); }
+    void erase(PlayerId id) {
+        players_.erase(id);
+        order_.erase(id);
+    }
     [[nodiscard]] std::size_t size() const { return players_.size(); }
     /// In the order of their ids, so that what follows does not depend on a hash.
-    [[nodiscard]] std::vector<PlayerId> ids() const {
-        std::vector<PlayerId> ids;
-        ids.reserve(players_.size());
-        for (const auto& [id, player] : players_) ids.push_back(id);
-        std::sort(ids.begin(), ids.end());
-        return ids;
+    [[nodiscard]] std::vector<PlayerId> ids() const { return {order_.begin(), order_.end()}; }
+    /// The one who follows in that order; null: there is none. PlayerId{0} comes before all.
+    [[nodiscard]] Player* next(PlayerId after) const {
+        const auto place = order_.upper_bound(after);
+        return place == order_.end() ? nullptr : find(*place);
     }
 
 private:
     HashMap<PlayerId, std::unique_ptr<Player>> players_;
+    std::set<PlayerId> order_;
 };
 
 }  // namespace gs::game

@@ -11,7 +11,7 @@ constexpr auto attach_deadline = std::chrono::seconds{60};
 void Gateway::accept(std::shared_ptr<transport::Connection> connection) {
     counters_.accepted.add();
     const auto id = next_client_++;
-    auto& client = clients_[id] = std::make_unique<Client>(*this, id, std::move(connection));
+    auto* client = (clients_[id] = std::make_unique<Client>(*this, id, std::move(connection))).get();
     const auto address = counted_address(*client);
     door_.come(address);
     const auto objection = door_.objection(address);

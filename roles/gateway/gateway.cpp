@@ -277,7 +277,7 @@ void Gateway::ended(Client& client, std::string_view why) {
         if (known != players_.end() && known->second == &client) players_.erase(known);
     }
     // Whoever ends it may stand on its frame; it leaves the table now and memory after the turn.
-    auto owned = std::shared_ptr<Client>{std::move(place->second)};
+    auto owned = std::shared_ptr<Client>{std::move(place.value())};
     clients_.erase(place);
     loop_.post([owned = std::move(owned)] {});
 }

@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <unordered_map>
 
 #include "api/crypto.hpp"
 #include "api/role.hpp"
@@ -117,7 +116,7 @@ private:
     std::optional<OwnIdentity> identity_;  // when it encrypts
     Gauge& identity_expires_;
     std::unique_ptr<transport::Listener> listener_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
+    HashMap<std::uint64_t, std::unique_ptr<Client>> clients_;
     Players players_;
     Fanout fanout_{settings_};
     QueueBudget queue_budget_{settings_};

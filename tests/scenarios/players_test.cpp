@@ -16,6 +16,33 @@ std::vector<NodePlan> three_nodes() {
 
 }  // namespace
 
+TEST_CASE("players are looked at some at a time, and all of them in each half second", "[scenario][GAM-01][GAM-05]") {
+    TestCluster cluster;
+    cluster.set("game.resume_seconds", std::int64_t{2});
+    cluster.start();
+    constexpr std::size_t count = 200;
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (std::size_t id = 1; id <= count; ++id) {
+        clients.push_back(std::make_unique<TestClient>(cluster, player(id)));
+        cluster.advance(20ms);  // so many hellos of one address are let in
+    }
+    clients.clear();  // their connections are lost
+    const auto here = [&] { return cluster.call(Role::game, session::ListPlayers{}).value().players.size(); };
+    CHECK(here() == count);
+    std::size_t before = count, most = 0;
+    runtime::Duration took{};
+    for (int turn = 0; turn < 4000 && before > 0; ++turn) {
+        cluster.advance(1ms);
+        const auto now = here();
+        most = std::max(most, before - now);
+        if (now < count) took += 1ms;
+        before = now;
+    }
+    CHECK(before == 0);
+    CHECK(most < count / 2);
+    CHECK(took < 500ms);
+}
+
 TEST_CASE("a player enters and a request is answered", "[scenario][RTE-01]") {
     TestCluster cluster;
     cluster.start();
