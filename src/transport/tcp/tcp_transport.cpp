@@ -46,7 +46,7 @@ public:
         : loop_{loop},
           options_{std::move(options)},
           on_accept_{std::move(on_accept)},
-          sockets_end_{sockets_end(options.spare_files)} {}
+          sockets_end_{sockets_end(options_.spare_files)} {}
     ~TcpListener() override {
         loop_.cancel(pause_);
         if (socket_ < 0) return;
